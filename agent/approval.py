@@ -99,7 +99,7 @@ class ApprovalRequest:
     #: `TURN` when the request is about a whole turn.
     node: NodeId
     kind: ApprovalKind
-    #: The node's title, or the replanner's question.
+    #: The node's title; of a turn's request the replanner's question, or why it would plan on.
     title: str
     #: The tool's name, or the node's kind for a package or subagent that needs approval.
     tool: ToolName

@@ -37,11 +37,12 @@ class DuplicateNode(AgentError):
 
 
 class ArtifactMissing(AgentError):
-    """The artifact was never stored for this thread, or has been evicted. `name` is its file's, where it is known."""
+    """The artifact was never stored for this thread, or has been evicted. Its file's name and what it was, if known."""
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", what: str = "") -> None:
         super().__init__(name)
         self.name = name
+        self.what = what
 
 
 class ModelUnavailable(AgentError):

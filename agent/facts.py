@@ -5,13 +5,17 @@ was said in a private channel or a direct message is read in any other place.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType, TypeAlias
+from functools import cache
+from importlib import import_module
+from typing import Any, NewType, TypeAlias
 
 from agent.ids import ChannelId, Tenant, ToolName, UserId
+from agent.plan.operations import Add, Operation
+from agent.plan.outside_text import values_in
 
 FactId = NewType("FactId", str)
 """Unique within a tenant; people write it in commands."""
@@ -43,11 +47,27 @@ _READ_CHARACTERS = 16 * 1024
 _TELLING_CHARACTERS = 4
 """A shorter word may stand anywhere, unless it has a digit."""
 
+_ENOUGH_WORDS = 3
+"""Of a fact; who says so many that nobody asked with says something of it."""
+
 _OPTION = r"for (?:me everywhere|me|this channel|the channel|the team|everybody|[0-9]{1,4} days?)"
 _WISH = re.compile(rf"(?:please )?remember(?P<options>(?: {_OPTION}){{0,2}}),? that:? (?P<text>.+)", re.IGNORECASE)
 _ADDITION = re.compile(rf"(?P<options>(?:{_OPTION}(?: |: )){{0,2}})(?:that:? )?(?P<text>.+)", re.IGNORECASE)
 _ONE_OPTION = re.compile(_OPTION, re.IGNORECASE)
+_SENTENCE_GOES_ON = re.compile(r"[.!…]['\")\]]? [^ ]|[。！].")
+_WEB_ADDRESS = re.compile(r"https?://[^\s>]+")
 _WORD = re.compile(r"[^\W_]+")
+_COMMON = frozenset(
+    _WORD.findall(
+        "about after again also although always another anything because been before being between both cannot could "
+        "does done during each either else even ever every everything first from have here however into itself just "
+        "last less like made make many might more most much must need never next none nothing once only other over "
+        "please same shall should since some still such than that their them then there these they thing this those "
+        "through today until upon used very want well were what when where whether which while will with within "
+        "without would your yours"
+    )
+)
+"""Words that say nothing of what a sentence is about."""
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Characters of scripts without spaces between words, or with endings that are written together."""
 
@@ -95,6 +115,8 @@ class Fact:
     #: Whether every member of the workspace could read it there.
     public: bool
     at: datetime
+    #: Whether people of another organisation were there, or were invited.
+    shared: bool = False
     #: Of the message in which it was said; empty when Slack did not tell.
     link: str = ""
     #: 1: a person said so.
@@ -103,6 +125,10 @@ class Fact:
     expires_at: datetime | None = None
     #: Who wrote its present words in place of others.
     corrected_by: UserId | None = None
+    #: Who approved it, of one that a model wrote; None: a person said it.
+    approved_by: UserId | None = None
+    #: Where the text comes from that strangers wrote and that its words hold, as its card said.
+    outside: tuple[str, ...] = ()
 
     @property
     def scope(self) -> FactScope:
@@ -151,10 +177,16 @@ class Readable:
     namespaces: tuple[Namespace, ...]
     #: Whether those that were said in a private place are left out: a channel may have been private before.
     only_public: bool
+    #: Whether those are left out that nobody of another organisation could hear: they may have been invited since.
+    only_shared: bool = False
 
     def allows(self, fact: Fact) -> bool:
         """Return whether the fact may be read."""
-        return fact.namespace in self.namespaces and (fact.public or not self.only_public)
+        return (
+            fact.namespace in self.namespaces
+            and (fact.public or not self.only_public)
+            and (fact.shared or not self.only_shared)
+        )
 
 
 def readable(place: Place, person: UserId) -> Readable:
@@ -164,7 +196,35 @@ def readable(place: Place, person: UserId) -> Readable:
         namespaces.append((place.tenant, "channel", place.channel))
     if not place.shared:
         namespaces += [(place.tenant, "user", person, _EVERYWHERE), (place.tenant, _TEAM)]
-    return Readable(namespaces=tuple(namespaces), only_public=place.public)
+    return Readable(namespaces=tuple(namespaces), only_public=place.public, only_shared=place.shared)
+
+
+def told_in(facts: Iterable[Fact], place: Place | None, to: UserId | None = None) -> tuple[Fact, ...]:
+    """Return facts as they are told in a place: to one person, or (None) to everybody there.
+
+    One that may not be read so, and each while the place is not known, is named without its words: a person's own is
+    for them alone.
+    """
+    return tuple(
+        fact if place is not None and _may_be_told(fact, place, to) else replace(fact, text="", link="", outside=())
+        for fact in facts
+    )
+
+
+def _may_be_told(fact: Fact, place: Place, to: UserId | None) -> bool:
+    owner = fact.owner
+    if owner is not None and owner != to and not place.direct:
+        return False
+    return readable(place, owner or fact.by).allows(fact)
+
+
+def may_be_corrected_in(fact: Fact, place: Place) -> bool:
+    """Return whether a fact's new words may be said in a place: they are read where it is read.
+
+    That is where a fact like it could be said, and where every member, and nobody else, reads what is said.
+    """
+    everybody = place.public and not (place.shared or fact.shared)
+    return everybody or namespace_of(fact.scope, place, fact.owner or fact.by) == fact.namespace
 
 
 def may_change(fact: Fact, person: UserId, *, in_channel: bool, is_admin: bool) -> bool:
@@ -188,9 +248,20 @@ class Wish:
 
 
 def read_wish(message: str) -> Wish | None:
-    """Return what a message asks to remember; None: it asks for something else."""
+    """Return what a message asks to remember; None: it asks for something else, or for more.
+
+    It is one sentence and no question: a model reads everything else.
+    """
     found = _WISH.fullmatch(one_line(message))
-    return None if found is None else _wish(found)
+    return _wish(found) if found is not None and _is_statement(message) else None
+
+
+def _is_statement(message: str) -> bool:
+    """Return whether a text is one sentence, and no question. A line that begins small goes on with the one before."""
+    text = _WEB_ADDRESS.sub(lambda found: found[0][-1], message)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    asks = any(mark in text for mark in "?？")
+    return not asks and all(line[0].islower() for line in lines[1:]) and not _SENTENCE_GOES_ON.search(one_line(text))
 
 
 def read_addition(words: str) -> Wish | None:
@@ -253,8 +324,38 @@ def fitting_in(facts: Iterable[Fact]) -> Sequence[Fact]:
     return kept
 
 
+def outside_texts(facts: Iterable[Fact]) -> Sequence[str]:
+    """Return the words of the facts that hold text of strangers."""
+    return [fact.text for fact in facts if fact.outside]
+
+
 def is_used(fact: Fact, asked: str, told: str) -> bool:
-    """Return whether what was planned or answered (`told`) says something of a fact that nobody asked with."""
-    new = set(search_words(fact.text)).difference(search_words(asked))
-    telling = {word for word in new if len(word) >= _TELLING_CHARACTERS or not word.isalpha()}
-    return not telling.isdisjoint(search_words(told))
+    """Return whether what was planned or answered (`told`) says something of a fact that nobody asked with.
+
+    That is half of the words that tell what the fact is about, whatever their endings, or three of them.
+    """
+    telling = _telling(fact.text) - _telling(asked)
+    needed = min(_ENOUGH_WORDS, (len(telling) + 1) // 2)
+    return bool(telling) and len(telling & _telling(told)) >= needed
+
+
+def words_of_plan(operations: Iterable[Operation]) -> Iterator[str]:
+    """Yield the words that a plan wrote itself: titles, values, instructions and code; no key and no tool's name."""
+    for operation in operations:
+        if isinstance(operation, Add):
+            node = operation.node
+            yield from (node.title, node.instruction, node.code)
+            for values in (node.args, node.inputs):
+                yield from values_in(values)
+
+
+def _telling(text: str) -> frozenset[str]:
+    """Return the words of a text that tell what it is about, without their endings."""
+    words = (word for word in search_words(text) if word not in _COMMON)
+    return frozenset(_stems()([word for word in words if len(word) >= _TELLING_CHARACTERS or not word.isalpha()]))
+
+
+@cache
+def _stems() -> Callable[[list[str]], list[str]]:
+    stemmer: Any = import_module("Stemmer").Stemmer("english")
+    return stemmer.stemWords

@@ -68,6 +68,8 @@ class Limits:
     calls_per_tool: int = field(default=256, metadata={"ge": 1, "le": 1_000})
     #: Calls of green tools to one host at the same time in a process; one thread has half of them at most.
     calls_per_host: int = field(default=64, metadata={"ge": 1, "le": 1_000})
+    #: Model calls at the same time in a process, whoever makes them; one thread has half of them at most.
+    model_calls_at_once: int = field(default=128, metadata={"ge": 1, "le": 1_000})
     #: Model calls that repair scripts at the same time in a process; one thread has half of them at most.
     repairs_at_once: int = field(default=16, metadata={"ge": 1, "le": 1_000})
     #: Items of one template.

@@ -465,8 +465,8 @@ class PastTurn:
     answer: str
     #: The planner's words in place of a plan.
     replies: tuple[str, ...] = ()
-    #: Whether models were shown canvases.
-    canvases: bool = False
+    #: Whether models were shown canvases, or facts that hold text of strangers.
+    outside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -499,6 +499,10 @@ class Facts(Protocol):
 
     async def among(self, readable: Readable, ids: Collection[FactId]) -> Sequence[Fact]:
         """Return those of the facts that are still there and may be read, in the order of their ids."""
+        ...
+
+    async def noted(self, thread: ThreadId, ids: Sequence[FactId]) -> Sequence[Fact]:
+        """Return those of the facts that still stand, whoever may read them: they are shown to nobody."""
         ...
 
     async def vectors(self, readable: Readable, model: str, most: int) -> Sequence[tuple[Fact, bytes]]:
@@ -591,8 +595,21 @@ class Reflection:
     failed: tuple[NodeId, ...] = ()
     #: The model's reason in a few words; empty when it gave none.
     why: str = ""
-    #: Whether it was made once the plan had run to its end.
+    #: Whether it was made once the plan had run to its end. Then `END` says that the results are enough.
     at_end: bool = False
+    #: Whether it would have taken one round more than the turn may have, so that a person was asked first.
+    beyond: bool = False
+    #: Of which planning round it decided; 0: it was made before that was kept.
+    round: int = 0
+    #: Whose requests it was about.
+    author: UserId | None = None
+    at: datetime | None = None
+    #: Of the round, its bound, the messages and the log: what it was made on.
+    basis: str = ""
+
+    def repeats(self, earlier: "Reflection") -> bool:
+        """Return whether an earlier one is this very decision, made before its process died."""
+        return bool(self.basis) and (self.basis, self.author) == (earlier.basis, earlier.author)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -602,6 +619,8 @@ class Recalled:
     #: Whose request it was for.
     author: UserId
     fact: FactId
+    #: Whether it holds text that strangers wrote.
+    outside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -656,7 +675,7 @@ class Runs(Protocol):
         ...
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
-        """Add to the turn's reflections, before anybody acts on it."""
+        """Add to the turn's reflections, before anybody acts on it, in place of one that it repeats."""
         ...
 
     async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
@@ -819,6 +838,8 @@ class ReplanReport:
     question: str = ""
     #: Of the steps it would add.
     titles: tuple[str, ...] = ()
+    #: Why it would, as the model gave it.
+    why: str = ""
 
 
 class Replanner(Protocol):

@@ -29,7 +29,8 @@ _CODE_FENCE = "```"
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 """A mark that Markdown escapes."""
 
-_WANTED = re.compile(r"runbook:?\s+(?P<name>\S{1,64})", re.IGNORECASE)
+_WANTED = re.compile(r"(?:(?:an?|the) )?runbooks?\b:?(?P<what>.*)", re.IGNORECASE | re.DOTALL)
+_WISH_CHARACTERS = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +186,6 @@ def _unquoted(value: str) -> str:
 
 
 def wanted(need: str) -> str | None:
-    """Return the name of the runbook that a model asks for; None: it asks for tools."""
-    found = _WANTED.fullmatch(need.strip())
-    return None if found is None else found["name"].strip("`\"'")
+    """Return which runbook a model asks for: its name, or what it is about; None: it asks for tools."""
+    found = _WANTED.match(" ".join(need[:_WISH_CHARACTERS].split()))
+    return None if found is None else found["what"].strip(" `\"':")

@@ -335,9 +335,9 @@ def colour_of(node: Node, registry: Registry) -> Colour:
 def asks_inside(node: Node, registry: Registry) -> bool:
     """Return whether calls of a node become nodes: those of red tools of a script or subagent, and a lead's workers.
 
-    None does that asks as a whole, nor a script with a tool that is not known here.
+    None does of a script that asks as a whole, or that has a tool which is not known here.
     """
-    if node.kind is NodeKind.TOOL or node.require_human_approval:
+    if node.kind is NodeKind.TOOL or (node.kind is NodeKind.PACKAGE and node.require_human_approval):
         return False
     tools = [registry.find(name) for name in node.tools]
     red = any(tool is not None and tool.colour is not Colour.GREEN for tool in tools)

@@ -18,6 +18,7 @@ from agent.ids import ToolName, UserId
 from agent.limits import MemoryLimits
 from agent.ports import Approvals, Artifacts, Effects, Files, Instructions, NodeStatuses, OperationLog
 from agent.redaction import SECRETS
+from agent.roles import SubagentRole
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
 from bot import wording
@@ -88,7 +89,7 @@ from bot.ports import (
 )
 from bot.slack.approvers import Approvers
 from bot.slack.client import WebApi
-from bot.slack.facts import FactKeeper
+from bot.slack.facts import FactKeeper, SlackPlaces
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory, StableNames
 from bot.tools.catalogue import PERSONAL_TOOLS
@@ -146,6 +147,7 @@ class SlackApp:
         previews_of: PreviewsOf = no_previews,
         find_tool: Callable[[ToolName], Tool | None] = lambda _: None,
         offered: Iterable[Tool] = (),
+        roles: Iterable[SubagentRole] = (),
         access_rules: AccessRules | None = None,
         click_policy: Callable[[SlackDirectory], ClickPolicy] | None = None,
         memory: MemoryLimits = DEFAULT_MEMORY,
@@ -155,8 +157,9 @@ class SlackApp:
         `admins` may freeze besides the workspace's own; `is_tool` says which names a freeze may have; `previews_of`
         says how a tool's arguments look on cards; `find_tool` returns the tool of a name, by which people edit its
         arguments and approve calls ahead; `offered` are those that are switched on, and `access_rules` say where and
-        by whom they may be used. `click_policy` builds what applies today's policy to a click; without it a
-        request takes what it was posted with. `memory` bounds what people have remembered.
+        by whom they may be used. `roles` are those that plans may give work to. `click_policy` builds what applies
+        today's policy to a click; without it a request takes what it was posted with. `memory` bounds what
+        people have remembered.
         """
         self.api = WebApi(client)
         self.principals = Principals(self.api)
@@ -180,7 +183,7 @@ class SlackApp:
         self.previews_of = previews_of
         self.access = ToolAccess(access_rules or AccessRules(), self.principals.known_groups)
         offered = tuple(offered)
-        self._tools = ToolsHandler(offered, self.access)
+        self._tools = ToolsHandler(offered, roles, self.access)
         self.facts = FactKeeper(ports.facts, self.principals, self.api, memory, admins=admins)
         self._personal = frozenset(tool.name for tool in offered if tool.personal)
         self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, find_tool)
@@ -203,7 +206,12 @@ class SlackApp:
         undo = UndoHandler(ports.effects, ports.inbox, self.principals, self.api, limiter)
         memory = MemoryHandler(self.facts, self.principals)
         guidance = GuidanceHandler(
-            ports.instructions, ports.written_instructions, ports.explanations, self.facts, self.principals
+            ports.instructions,
+            ports.written_instructions,
+            ports.explanations,
+            self.facts,
+            self.principals,
+            SlackPlaces(self.principals),
         )
         corrections = CorrectionHandler(ports.log, ports.statuses, self.principals, self.api, limiter)
         messages = MessageHandler(

@@ -336,7 +336,7 @@ class RunView:
     can_undo: bool = False
     #: Whether it can be saved as a runbook.
     can_save: bool = False
-    #: The facts from memory that its plan or its answer used.
+    #: The facts from memory that its plan or its answer used; in a thread one without words may not be told there.
     facts: tuple[Fact, ...] = ()
     #: The runbooks that its plan was made with.
     runbooks: tuple[RunbookUsed, ...] = ()
@@ -507,7 +507,8 @@ class Explanation:
 
     thread: ThreadId
     turn: int
-    #: The facts that its models were shown, and those of them that were used.
+    began: datetime
+    #: The facts that its models were shown, wherever they may be read now, and those of them that were used.
     facts: tuple[Fact, ...] = ()
     used: tuple[Fact, ...] = ()
     runbooks: tuple[RunbookUsed, ...] = ()
@@ -541,6 +542,16 @@ class Kept(StrEnum):
     FULL = "full"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """What is known of a fact that a model proposed."""
+
+    #: None: nobody yet.
+    approved_by: UserId | None = None
+    #: `Fact.outside`.
+    outside: tuple[str, ...] = ()
+
+
 class FactBook(Protocol):
     """What people asked to remember: kept, listed, corrected, deleted. Expired facts are gone."""
 
@@ -566,6 +577,10 @@ class FactBook(Protocol):
 
     async def of_person(self, tenant: Tenant, person: UserId) -> Sequence[Fact]:
         """Return the facts about a person and those that they said, wherever that was, the newest first."""
+        ...
+
+    async def proposal(self, thread: ThreadId, node: NodeId) -> Proposal:
+        """Return what the newest card of a step said about the text that it wants to be remembered."""
         ...
 
 

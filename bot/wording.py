@@ -198,6 +198,8 @@ _FAILURES = {
     "call_not_made": "nobody decided on a call of its script, or it was withdrawn",
     "bad_result": "its result didn't have the form that was asked for, twice",
     "gave_up": "it said that it can't be done",
+    "not_passed": "nothing of it passed",
+    "bad_value": "a value in the list is of the wrong kind",
     "steps_used_up": "it came to no result in the steps it may take",
     "too_long": "it was more than its model can read",
     "unknown_role": "the role isn't there any more",
@@ -401,6 +403,7 @@ MEMORY_HOW = "`/greenlight memory correct ID ...` changes one of these, `/greenl
 MEMORY_NOT_HERE = "Only people in this channel can see what is remembered here."
 MEMORY_UNCHECKED = "Slack didn't tell me who can read this channel, so I remembered nothing. Please try again."
 FROM_MEMORY = "From memory"
+UNTOLD_FACT = "something that may not be read here"
 FACT_SCOPES: dict[FactScope, str] = {
     FactScope.ME: "Yours, here",
     FactScope.EVERYWHERE: "Yours, everywhere",
@@ -420,6 +423,10 @@ FACT_REFUSALS: dict[FactRefusal, str] = {
     FactRefusal.NOT_HERE: (
         "I remember that only if it's said in a public channel of this workspace alone: what is said in a private "
         "place stays there. Nothing was stored."
+    ),
+    FactRefusal.NOT_CORRECTED_HERE: (
+        "I change that only where it was said, or in a public channel of this workspace alone: what is said in a "
+        "private place stays there. Nothing changed."
     ),
     FactRefusal.FULL: (
         "I remember as much there as I may. Please let something go first: `/greenlight memory` lists it."
@@ -447,6 +454,7 @@ GUIDANCE_NOT_HERE = "Only people in this channel can see or change that."
 NOTHING_TO_EXPLAIN = "I haven't planned anything here yet."
 EXPLAIN_TITLE = "What the newest plan here was made of"
 EXPLAIN_INSTRUCTIONS, EXPLAIN_RUNBOOKS = "Instructions of this channel, as they are now", "Runbooks that I read"
+WRITTEN_SINCE = "written since this plan began"
 EXPLAIN_FACTS, EXPLAIN_TOOLS = "What I recalled", "Tools in the plan"
 EXPLAIN_RULES = "Rules that decided about its calls"
 EXPLAIN_DECISIONS = "What I decided on the way"
@@ -456,11 +464,21 @@ DECISIONS_ON_THE_WAY: Mapping[Choice, str] = {
     Choice.END: "ended the plan",
     Choice.ASK: "asked you",
 }
+ENOUGH_FOUND, MORE_WANTED = "had what the answer needs", "wanted another round, and asked you first"
 NO_REASON = "no reason given"
+
+
+def decided_in(round_number: int, when: str, who: str) -> str:
+    """Return of which round a decision was, when it was made, and for whom; the last two are ready mrkdwn or empty."""
+    return ", ".join([f"round {round_number}", *filter(None, (when, who and f"for {who}"))])
+
+
 FROM_THE_OPERATOR = "from the configuration"
 NOT_USED, NONE_OF_THEM = "not used", "none"
 SAVE_AS_RUNBOOK = "Save as runbook"
-SAVING_RUNBOOK = "A draft of the runbook gets a card in the thread: edit it there, and approve what is to be kept."
+SAVING_RUNBOOK = "A draft of the runbook comes into the thread. Nothing is kept before somebody approves it."
+SAVING_NEEDS_MEMBERS = "Only members of this channel can save its runs as runbooks."
+DRAFT_TO_COPY = "A draft of a runbook. I have no folder to write it to: copy it to where your runbooks are."
 NOTHING_TO_SAVE = "There is nothing that I can save as a runbook here."
 TOOLS_HERE = "What I can use for you in this channel."
 TOOLS_THAT_READ = "These only read, and run at once"
@@ -663,6 +681,11 @@ def done_with_old_result(titles: str) -> str:
         f"Done already with the old result, and not repeated without a yes: {titles}. Each has a card; `!undo` takes "
         "back what can be undone."
     )
+
+
+def left_withdrawn(titles: str) -> str:
+    """Return which steps do not run again with a set result; `titles` are ready words."""
+    return f"Withdrawn before, so not run with the new result: {titles}. Ask me for it in words if you need it."
 
 
 NOTHING_WAITS = "Nothing waits for this"
@@ -1304,6 +1327,8 @@ def thread_closed(channel: str, *, deleted: bool = False) -> str:
 def patterns(known: Iterable[tuple[str, str]]) -> str:
     """Return the patterns of plans that people can ask for: name and purpose."""
     lines = "\n".join(f"• *{name}*: {purpose}." for name, purpose in known)
+    if not lines:
+        return "There are no patterns here: the roles or tools they need are switched off."
     return f"Ask for one by its name, as in “Write the release note, with the pattern review”:\n{lines}"
 
 
@@ -1471,19 +1496,49 @@ def fact_told(by: str, at: str, until: str) -> str:
     return f"{by}, {at}" + (f", until {until}" if until else "")
 
 
+def fact_proposed(by: str, at: str, until: str) -> str:
+    """Return in whose request a fact was proposed, when, and how long it holds."""
+    return f"my words, in {by}'s request, {at}" + (f", until {until}" if until else "")
+
+
+def fact_approved_by(person: str) -> str:
+    """Return who approved a fact."""
+    return f"approved by {person}"
+
+
+def fact_confidence(confidence: float) -> str:
+    """Return how sure a fact is, from 0 to 1."""
+    return f"{confidence:.0%} sure"
+
+
+def fact_from_outside(titles: Iterable[str]) -> str:
+    """Say where the text comes from that strangers wrote and that a fact holds."""
+    return f"holds text from outside: {listed((f'“{title}”' for title in titles), most=4)}"
+
+
+def fact_of_one(person: str, id: str) -> str:
+    """Name a fact that is one person's own where others read it."""
+    return f"something that only {person} may read (`{id}`)"
+
+
 def fact_corrected_by(person: str) -> str:
     """Return who corrected a fact."""
     return f"corrected by {person}"
 
 
-def more_facts(count: int) -> str:
-    """Say how many facts a list leaves out."""
-    return f"_… and {count} older ones._"
+def more_facts(count: int, command: str) -> str:
+    """Say how many facts a list leaves out, and which command shows the next."""
+    return f"_… and {count} older ones: `/greenlight {command}`._"
 
 
 def instructions_too_long(most: int) -> str:
     """Say how long instructions may be."""
     return f"That's too long: instructions have at most {most:,} characters. Nothing was stored."
+
+
+def saved_already(name: str) -> str:
+    """Say that a runbook has the steps of a run already."""
+    return f"The runbook {name} has these steps already."
 
 
 def followed_runbooks(names: str) -> str:

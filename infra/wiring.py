@@ -27,7 +27,6 @@ from agent.ids import ThreadId, ToolName
 from agent.limits import Privacy
 from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
-from agent.llm.prompts import system_message
 from agent.llm.recall import Recall
 from agent.llm.tool_search import Embedder, ToolSearch
 from agent.planning.answerer import Answerer
@@ -36,12 +35,14 @@ from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
 from agent.planning.runbook_drafts import RunbookDrafts
+from agent.planning.system_messages import SystemMessages
 from agent.planning.undoing import Undoing
 from agent.policy.call_policy import CallPolicy
 from agent.policy.rules import PolicySet
 from agent.ports import (
     AgentModel,
     Approvals,
+    Facts,
     Feeder,
     LanguageModel,
     Masks,
@@ -58,6 +59,7 @@ from agent.tool import Registry
 from agent.tools.call_bounds import Learn
 from agent.tools.circuit_breakers import CircuitBreakers
 from agent.tools.rate_limits import RateLimits
+from agent.tools.shared_bounds import SharedBounds
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
 from bot.blocks.answer import DraftsInWords, PlainResults, UndoneInWords
@@ -101,14 +103,15 @@ from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, clusters_of, enabled, known_tools, open_tools, switched_on
 from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
-from infra.tools.runbooks import RunbookFiles
-from infra.tools.save_runbook import save_runbook
+from infra.tools.runbooks import RepositoryNotFetched, RunbookFiles
+from infra.tools.save_runbook import kept_text, save_runbook
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from infra.worker.worker import Worker
+from sandbox.background_task import BackgroundTask
 from sandbox.choice import choose_sandbox
 from sandbox.script import Json, Sandbox
 
@@ -250,6 +253,7 @@ def runner_ports(
     news: NewsReader | None = None,
     budget_trackers: BudgetTrackers | None = None,
     policy: CallPolicy | None = None,
+    facts: Facts | None = None,
 ) -> Ports:
     """Return the ports of a thread's runner; `approvals`, `progress` and `news` replace those of the stores."""
     if news is None:
@@ -265,6 +269,7 @@ def runner_ports(
         notifications=notifications,
         mailbox=stores.mailbox,
         runs=stores.runs,
+        facts=facts,
         work=work,
         feeder=feeder,
         replanner=replanner,
@@ -380,6 +385,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         previews_of=partial(_previews, known),
         find_tool=known.find,
         offered=offered,
+        roles=configuration.roles.values(),
         access_rules=configuration.access_rules(),
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
         memory=configuration.memory,
@@ -425,6 +431,12 @@ def _previews(known: Registry, tool: ToolName, args: Mapping[str, Json]) -> Sequ
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runbooks = RunbookFiles(config=base.settings.configuration.runbooks, data=base.settings.data)
+    if runbooks.config.repository:
+        following = BackgroundTask(
+            "the fetch of the runbooks' repository", runbooks.follow, expected=(RepositoryNotFetched,)
+        )
+        following.start()
+        stack.push_async_callback(following.stop)
     runner = await _open_runner(stack, base, runbooks)
     configuration, stores = base.settings.configuration, base.storage.stores
     settings = base.settings
@@ -443,7 +455,8 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         approvers=base.app.approvers,
         previews_of=base.app.previews_of,
         effects=stores.effects,
-        saves_runbooks=configuration.runbooks.folder is not None,
+        saves_runbooks=configuration.runbooks.is_used,
+        places=SlackPlaces(base.app.principals),
     )
 
     async def advance(thread: ThreadId, lease: ThreadLease) -> None:
@@ -470,7 +483,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             *([stores.call_places.prune] if configuration.rate_limits else ()),
             *([stores.search_tokens.prune] if stores.search_tokens else []),
         ),
-        frequent_chores=(sealer.seal_due, runbooks.fetch_due),
+        frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
         timings=configuration.worker,
     )
@@ -543,11 +556,14 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
     openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
     privacy = await _open_privacy(configuration.privacy, openai, stores.masks)
-    model = MeteredModel(privacy.model)
-    system = system_message(environment.registry, environment.dialect, configuration.plan.language)
+    room = partial(SharedBounds[str](configuration.limits.model_calls_at_once).taken, "model")
+    model = MeteredModel(privacy.model, room)
+    tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)
+    systems = SystemMessages(
+        tools=tools, access=base.app.access, dialect=environment.dialect, language=configuration.plan.language
+    )
     memory = Memory(
         runs=stores.runs,
-        system=system,
         model=model,
         summaries=stores.summaries,
         directory=SlackDirectory(base.app.principals),
@@ -564,8 +580,8 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         runbooks=(runbooks, *_canvases(base)),
         embedder=privacy.embedder if model_settings.embeddings else None,
     )
+    folder = configuration.runbooks.folder
     node_ends = NodeEndNotifier(stores.progress)
-    tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)
     budgets = configuration.bounds()
     trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
     planner = Planner(
@@ -609,13 +625,14 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         base.storage.notifications.changes,
         approvals=GrantedApprovals(stores.approvals, stores.grants, base.app.approvers.may_grant_now),
         news=stores.news,
+        facts=stores.facts,
         progress=node_ends,
         work=NodeExecutor(
             registry=environment.registry,
             sandbox=environment.sandbox,
             artifacts=stores.artifacts,
             progress=stores.progress,
-            agents=MeteredAgentModel(privacy.agents),
+            agents=MeteredAgentModel(privacy.agents, room),
             steps=stores.steps,
             attempts=stores.attempts,
             cache=stores.results,
@@ -625,7 +642,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             learn=privacy.learn,
             accounts=None if base.accounts is None else base.accounts.people,
             model=model,
-            system=system,
+            systems=systems,
             limits=configuration.limits,
         ),
         feeder=RunbookDrafts(
@@ -633,9 +650,12 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             log=stores.log,
             runs=stores.runs,
             mailbox=stores.mailbox,
+            statuses=stores.statuses,
+            attempts=stores.attempts,
             guidance=guidance,
             words=DraftsInWords(),
             tools_for=undoing.tools_for,
+            kept=None if folder is None else partial(kept_text, folder),
         ),
         replanner=Replanner(
             model=model,
@@ -664,6 +684,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             guidance=guidance,
             spending=stores.spending,
             is_personal=environment.registry.is_personal,
+            systems=systems,
             undoing=undoing,
         ),
         budget_trackers=trackers if budgets.bounds else None,

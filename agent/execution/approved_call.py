@@ -539,7 +539,7 @@ class ApprovedCall:
             origins=script_origins(step, context) or origins,
             outside=around.outside,
             undoes=undoes,
-            corrected=self._corrected(),
+            corrected=await self._corrected(),
             askers=tuple(around.askers),
         )
 
@@ -557,12 +557,18 @@ class ApprovedCall:
         last = yeses[-1] if yeses else None
         return Undoes(title=undone_title(self._step.node), by=last.by if last else None, at=last.at if last else None)
 
-    def _corrected(self) -> Corrected | None:
-        """Return whether the call is planned anew because a person set a result, and was made before."""
+    async def _corrected(self) -> Corrected | None:
+        """Return whether the call is planned anew because a person set a result, and was made before.
+
+        The old call may have begun while the correction was planned: the ledger knows.
+        """
         node = self._step.node
         if node.replaces is None:
             return None
-        return Corrected.AGAIN if node.done_before else Corrected.FIRST
+        made = node.done_before or _may_have_effect(
+            await self._context.ports.ledger.read(self._step.thread, node.replaces)
+        )
+        return Corrected.AGAIN if made else Corrected.FIRST
 
     async def _look_around(self, request: ApprovalRequest) -> "_Around":
         """Return what people wrote in this turn, and what of outside text the call holds; read once for each call."""
@@ -615,7 +621,9 @@ class ApprovedCall:
         if request.id not in known:
             around = await self._look_around(request)
             tools = await self._facts_of_tool(request, dry_run=False)
-            about = replace(tools, outside=around.outside, askers=tuple(around.askers), corrected=self._corrected())
+            about = replace(
+                tools, outside=around.outside, askers=tuple(around.askers), corrected=await self._corrected()
+            )
             request = replace(request, facts=card_facts_json(about))
         return await policy.posed(request, known)
 
@@ -687,3 +695,11 @@ def _outcome_of_unknown(answer: DecisionRecord | Cancelled) -> Outcome:
 
 def _why(ended: Failed | Cancelled) -> str:
     return ended.message if isinstance(ended, Failed) else ended.why
+
+
+def _may_have_effect(entry: LedgerEntry | None) -> bool:
+    """Return whether a call that the ledger has may have changed something."""
+    if entry is None or entry.result is None:
+        return entry is not None
+    outcome = outcome_from_json(entry.result)
+    return not isinstance(outcome, Failed) or outcome.error == OUTCOME_UNKNOWN

@@ -72,7 +72,7 @@ async def gather(items: Sequence[NodeId], context: ExecutionContext) -> Outcome:
     try:
         return await kept_output([await _result(outcome, context) for outcome in outcomes.values()])
     except ArtifactMissing as missing:
-        return Failed(error="artifact_missing", message=gone(missing.name))
+        return Failed(error="artifact_missing", message=gone(missing))
     except ContentUnavailable:
         return Failed(error="store_unavailable", message="the store of files cannot be reached; nothing is lost")
 

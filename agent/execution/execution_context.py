@@ -27,6 +27,7 @@ from agent.ports import (
     Approvals,
     Artifacts,
     Bound,
+    Facts,
     Feeder,
     Ledger,
     Mailbox,
@@ -71,6 +72,8 @@ class Ports:
     replanner: Replanner
     answerer: Answerer
     news: NewsReader
+    #: None: nothing is remembered beyond threads.
+    facts: Facts | None = None
     #: None: every red call asks, as the approvals store them.
     policy: CallPolicy | None = None
     #: None: a turn may spend without limit.
@@ -181,7 +184,7 @@ class ExecutionContext:
     async def foreign(self, step: Step) -> Failed | None:
         """Return the failure of a node that refers to what another person's rights were needed to read, if it does."""
         sources = self.sources.into(step.id)
-        if self.sources.incomplete:  # it refers to an earlier turn
+        if not self.sources.cover(step.id):  # it refers to an earlier turn or round
             await self._recall()
             sources = self.sources.into(step.id)
         read = sorted({source.tool for source in sources if source.author != step.author and self._personal(source)})
@@ -195,7 +198,8 @@ class ExecutionContext:
         What cannot be told any more counts as the strictest.
         """
         sources, texts = self.sources.so_far(step.id), self.sources.texts.so_far(step.id)
-        unknown = self.sources.incomplete or self.sources.texts.incomplete
+        # Others may be looking for what they refer to: that says nothing of this step.
+        unknown = not self.sources.cover(step.id) or not self.sources.texts.cover(step.id)
         personal = {source for source in sources if self._personal(source)}
         if unknown:
             personal.add(Source(tool=ToolName(step.node.tool or step.node.kind.value), author=step.author))

@@ -15,7 +15,7 @@ from agent.errors import StoreUnavailable
 from agent.events import NodeChanged
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.limits import Limits as WorkLimits
-from agent.llm.prompts import system_message
+from agent.llm.tool_search import ToolSearch
 from agent.plan.artifacts import fits_inline
 from agent.plan.confidential import confidential_places
 from agent.plan.effects import NoInverse
@@ -24,14 +24,14 @@ from agent.plan.json_values import truncated
 from agent.plan.operations import Node, NodeKind, call_arguments, digest_of
 from agent.plan.outcomes import NOT_UNDONE, OUTCOME_UNKNOWN, Failed, NodeState, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
-from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.plan.script_calls import MAY_BEGIN, DecidedCalls, Suspended
+from agent.planning.system_messages import SystemMessages
 from agent.ports import (
     Accounts,
     AgentModel,
     Artifacts,
     Attempts,
     Bound,
-    ChatMessage,
     LanguageModel,
     Progress,
     ResultCache,
@@ -96,7 +96,7 @@ class NodeExecutor:
     Without `sandbox` packages fail; without `model` a crashed script is not repaired; without `attempts` a package
     whose process died starts over at its first attempt; without `agents` and `steps` subagents fail; without `cache`
     every tool is called; without `access` everybody may use every tool; without `rates` as often as they like; without
-    `accounts` no tool works that needs a person's. `system` is the system message of every call for a thread.
+    `accounts` no tool works that needs a person's. `systems` writes the system messages of repairs.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class NodeExecutor:
         sandbox: Sandbox | None,
         artifacts: Artifacts,
         progress: Progress,
-        system: ChatMessage | None = None,
+        systems: SystemMessages | None = None,
         model: LanguageModel | None,
         agents: AgentModel | None = None,
         steps: SubagentSteps | None = None,
@@ -138,10 +138,11 @@ class NodeExecutor:
         self._steps = steps
         self._packages: PackageDependencies | None = None
         if sandbox is not None:
+            default = SystemMessages(tools=ToolSearch(registry), access=access, dialect=sandbox.dialect)
             self._packages = PackageDependencies(
                 registry=registry,
                 sandbox=sandbox,
-                system=system or system_message(registry, sandbox.dialect),
+                system=(systems or default).of,
                 progress=progress,
                 attempts=attempts,
                 model=model,
@@ -319,7 +320,9 @@ class NodeExecutor:
         colour = Colour.GREEN if tool is None else tool.colour
         try:
             outcome = await self._work(node, bound, context)
-            return outcome if isinstance(outcome, Failed) else await self._kept(outcome, context, colour)
+            if isinstance(outcome, Failed):
+                return outcome
+            return await self._kept(outcome, context, colour, as_file=_is_read_as_file(node))
         except (TooLate, WorldChanged, InputRequired):
             raise
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
@@ -353,6 +356,8 @@ class NodeExecutor:
                     )
                 await self._bounds.learn(context.thread, tool, outcome)
                 return _with_inverse(node, tool, context, bound, outcome, before)
+            case NodeKind.SUBAGENT if self.colour(node) is Colour.RED:
+                return MAY_BEGIN  # its work is `run_script`: it may wait for people and workers
             case NodeKind.PACKAGE | NodeKind.SUBAGENT:
                 ended = await self._run(node, bound, context, _NO_DECISIONS)
                 return _NOT_ASKED if isinstance(ended, Suspended) else ended
@@ -463,9 +468,11 @@ class NodeExecutor:
             return replace(outcome, files=tuple(kept))
         return _NOT_STORED
 
-    async def _kept(self, outcome: Succeeded, context: CallContext, colour: Colour) -> Outcome:
-        """Return the outcome with a big value moved to an artifact."""
-        if fits_inline(outcome.value):
+    async def _kept(
+        self, outcome: Succeeded, context: CallContext, colour: Colour, *, as_file: bool = False
+    ) -> Outcome:
+        """Return the outcome with a big value moved to an artifact; with `as_file` any."""
+        if fits_inline(outcome.value) and not as_file:
             return outcome
         for seconds in _PUT_AFTER_SECONDS:
             await self._pause(seconds)
@@ -474,6 +481,11 @@ class NodeExecutor:
             except StoreUnavailable:
                 continue
         return unless_in_doubt(colour, _NOT_STORED)
+
+
+def _is_read_as_file(node: Node) -> bool:
+    """Return whether steps read a node's set value as the file that the old result was."""
+    return node.given is not None and bool(node.given.get("file"))
 
 
 @dataclass(frozen=True, kw_only=True)

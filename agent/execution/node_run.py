@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from functools import partial
 from inspect import Signature
@@ -23,8 +24,8 @@ from agent.execution.tool_input import Answered, InputWanted, ToolInput, asked_i
 from agent.ids import NodeId
 from agent.plan.dependencies import Blocked, Readiness
 from agent.plan.operations import Node, NodeKind
-from agent.plan.outcomes import Cancelled, Failed, NodeState, Outcome, Skipped, outcome_json
-from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.plan.outcomes import Cancelled, Comment, Failed, NodeState, Outcome, Skipped, Succeeded, outcome_json
+from agent.plan.script_calls import MAY_BEGIN, DecidedCalls, Suspended
 from agent.ports import Bound
 from agent.scripts.runner import WAITS_FOR_PEOPLE, WAITS_FOR_WORKERS
 from agent.tool import Colour, InputRequired
@@ -77,7 +78,10 @@ class NodeRun(Participant):
         self._decided: DecidedCalls | None = None
         self._stuck = False
         self._work: asyncio.Task[Outcome | Suspended | InputWanted | None] | None = None
+        #: Whether people must still be asked.
         self._red = context.ports.work.colour(step.node) is Colour.RED and not step.node.for_each
+        #: What was said with the yes to a subagent.
+        self._comment: Comment | None = None
         self.red_call = ApprovedCall(self, step, context)
         self._input = ToolInput(self, step, context)
         #: Whether it is a green node whose call goes on with a person's answer.
@@ -114,7 +118,7 @@ class NodeRun(Participant):
                 case Stage.GATHER:
                     stage = await gather(self._items or (), self._context)
                 case Stage.LEDGER:
-                    stage = await self.red_call.recorded() or Stage.BUDGET
+                    stage = self._begun(await self.red_call.recorded()) or Stage.BUDGET
                 case Stage.CALLS:
                     stage = await self._read_calls()
                 case Stage.BUDGET:
@@ -122,7 +126,7 @@ class NodeRun(Participant):
                 case Stage.RUN:
                     stage = await self._run_work() or Stage.INPUTS
                 case Stage.ASK:
-                    stage = await self.red_call.run() or Stage.INPUTS
+                    stage = self._begun(await self.red_call.run()) or Stage.INPUTS
                 case _:
                     assert_never(stage)
         return await self._context.inline.fit(self.step, stage, partial(self._context.origin, self.step))
@@ -148,9 +152,18 @@ class NodeRun(Participant):
             return Stage.CONDITION
         if self.step.node.for_each:
             return Stage.EXPAND if self._items is None else Stage.GATHER
-        if self._context.ports.work.asks_inside(self.step.node):
-            return Stage.CALLS
-        return Stage.LEDGER if self._red else Stage.BUDGET
+        if self._red:
+            return Stage.LEDGER
+        return Stage.CALLS if self._context.ports.work.asks_inside(self.step.node) else Stage.BUDGET
+
+    def _begun(self, ended: Outcome | None) -> Stage | Outcome | None:
+        """Return how a red call ended; of a subagent that may begin, the stage in which it goes on as a green one."""
+        if self.step.node.kind is not NodeKind.SUBAGENT or not isinstance(ended, Succeeded):
+            return ended
+        if ended.value != MAY_BEGIN.value:
+            return ended  # it was done by hand, or by an earlier version of this program
+        self._red, self._comment = False, ended.comment
+        return Stage.CALLS
 
     async def _check_condition(self) -> Stage | Outcome:
         if (ended := self.skipped or await check_condition(self.step, self._context)) is not None:
@@ -208,6 +221,8 @@ class NodeRun(Participant):
                 return answer
             self._goes_on = True
             return Stage.INPUTS  # that took time, in which the node may have been cancelled
+        if isinstance(ended, Succeeded | Failed) and self._comment is not None:
+            return replace(ended, comment=self._comment)
         if not isinstance(ended, Suspended):
             return ended
         calls = await ask_about(ended, self.step, self._context)

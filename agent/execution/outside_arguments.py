@@ -13,7 +13,7 @@ from agent.plan.operations import Node, NodeKind
 from agent.plan.outcomes import Outcome, Succeeded
 from agent.plan.outside_text import MOST_CHARACTERS, repeats, texts_of, words_in
 from agent.plan.references import BadReference, pieces, references_in
-from agent.ports import Message
+from agent.ports import Message, Run
 from sandbox.script import Json
 
 SCRIPT = "script"
@@ -21,6 +21,8 @@ SCRIPT = "script"
 
 EARLIER_TURNS = "an earlier turn of this thread"
 A_CANVAS = "the canvas"
+MEMORY = "memory"
+FORGOTTEN = "what was forgotten meanwhile"
 _MOST_SOURCES = 4
 """Of one argument that are named."""
 
@@ -36,7 +38,9 @@ async def outside_arguments(
 
     What a person wrote in this turn is theirs, wherever else it stands.
     """
-    told = await _told(context, step.turn)
+    run = await context.ports.runs.read(context.thread, step.turn)
+    remembered, forgotten = await _remembered(context, run)
+    told = {**await _told(context, run), **remembered}
     before = await _texts_before(context, step)
     said = [message.text for message in messages]
     found: dict[str, Sequence[str]] = {}
@@ -44,6 +48,7 @@ async def outside_arguments(
         titles = [context.sources.title(node) for node in _referred(context, value)]
         if words := _own_words(value, said):
             titles += await asyncio.to_thread(_repeated, words, told)
+            titles += [FORGOTTEN] if forgotten else []
             titles += [EARLIER_TURNS] if await asyncio.to_thread(repeats, words, before) else []
         titles += [step.node.title] if name == SCRIPT and _reads_outside(context, step.node) else []
         if unique := [truncated(title, _TITLE_CHARACTERS) for title in dict.fromkeys(titles)]:
@@ -51,16 +56,32 @@ async def outside_arguments(
     return found
 
 
-async def _told(context: ExecutionContext, turn: int) -> Mapping[str, Sequence[str]]:
+async def _told(context: ExecutionContext, run: Run) -> Mapping[str, Sequence[str]]:
     """Return title -> the outside texts that a step returned, or that stand in a canvas shown as a runbook."""
     told: dict[str, list[str]] = {}
     for node in await context.outside_nodes():
         texts = await _texts(context, context.frontier.outcomes[node])
         told.setdefault(context.sources.title(node), []).extend(texts)
-    for book in (await context.ports.runs.read(context.thread, turn)).runbooks:
+    for book in run.runbooks:
         if book.canvas:
             told.setdefault(f"{A_CANVAS} {book.source}", []).append(book.shown)
     return told
+
+
+async def _remembered(context: ExecutionContext, run: Run) -> tuple[Mapping[str, Sequence[str]], bool]:
+    """Return title -> the facts of strangers' text that models were shown, and whether one of them is gone.
+
+    Any words may repeat one that is gone, or that says something else by now.
+    """
+    shown = {told.fact for told in run.recalled if told.outside}
+    if not shown:
+        return {}, False
+    facts = () if context.ports.facts is None else await context.ports.facts.noted(context.thread, list(shown))
+    standing = [fact for fact in facts if fact.outside]
+    told: dict[str, list[str]] = {}
+    for fact in standing:
+        told.setdefault(f"{MEMORY}, from {', '.join(fact.outside)}", []).append(fact.text)
+    return told, len(standing) < len(shown)
 
 
 async def _texts(context: ExecutionContext, outcome: Outcome) -> Sequence[str]:
@@ -120,6 +141,6 @@ async def _texts_before(context: ExecutionContext, step: Step) -> Sequence[str]:
     if step.turn == 1:
         return ()
     past = await context.ports.runs.past(context.thread, step.turn)
-    if not any(turn.canvases for turn in past) and not await context.read_outside_before(step.turn):
+    if not any(turn.outside for turn in past) and not await context.read_outside_before(step.turn):
         return ()
     return [text for turn in past for text in (turn.answer, *turn.replies) if text]

@@ -130,7 +130,7 @@ def _request(thread: ThreadId, turn: int, number: int, report: ReplanReport) -> 
         turn=turn,
         node=TURN,
         kind=kind,
-        title=report.question,
+        title=report.question or report.why,
         tool=ToolName("reflection"),
         args={},
         digest=digest_of([thread, turn, kind.value, number, report.question, list(report.titles)]),

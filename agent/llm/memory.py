@@ -40,7 +40,7 @@ class Memory:
     """A thread's earlier turns and names for models. Without `summaries` or a model it writes no summary."""
 
     runs: Runs
-    #: Of every call for a thread.
+    #: Of every call for a thread, where all of its people may use the same tools.
     system: ChatMessage = field(default_factory=system_message)
     model: LanguageModel | None = None
     summaries: Summaries | None = None
@@ -49,8 +49,13 @@ class Memory:
     recall: Recall | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
 
-    async def past(self, thread: ThreadId, before_turn: int) -> Sequence[ChatMessage]:
-        """Return the ended turns before `before_turn`, oldest first: a summary, then a dialogue."""
+    async def past(
+        self, thread: ThreadId, before_turn: int, system: ChatMessage | None = None
+    ) -> Sequence[ChatMessage]:
+        """Return the ended turns before `before_turn`, oldest first: a summary, then a dialogue.
+
+        `system` is the system message of the call that they are for; a summary is written under the same.
+        """
         summary = None if self.summaries is None else await self.summaries.newest(thread)
         folded_turn = 0 if summary is None else summary.upto_turn
         turns = [self._clipped(turn) for turn in await self.runs.past(thread, before_turn, folded_turn)]
@@ -59,7 +64,7 @@ class Memory:
         if len(shown) < len(turns):
             # Half of the budget stays free, so that the next turns do not overflow at once.
             kept = self._newest(turns, names, 2)
-            folded = await self._fold(thread, summary, turns[: len(turns) - len(kept)], names)
+            folded = await self._fold(thread, summary, turns[: len(turns) - len(kept)], names, system or self.system)
             if folded is not None:
                 summary, shown = folded, kept
         return [*_opening(summary), *turns_dialogue(shown, names)]
@@ -105,7 +110,12 @@ class Memory:
         return turns[len(turns) - max(1, len(kept) // 2) :]
 
     async def _fold(
-        self, thread: ThreadId, summary: Summary | None, turns: Sequence[PastTurn], names: Names
+        self,
+        thread: ThreadId,
+        summary: Summary | None,
+        turns: Sequence[PastTurn],
+        names: Names,
+        system: ChatMessage,
     ) -> Summary | None:
         """Return the summary with these turns in it, stored; None when there is no model to write it."""
         if self.model is None or self.summaries is None:
@@ -115,7 +125,7 @@ class Memory:
             oldest = self._oldest(left, names)
             question = summary_message("" if summary is None else summary.text, oldest, names, self._words)
             try:
-                text = await self.model.complete(Role.SUMMARY, [self.system, question])
+                text = await self.model.complete(Role.SUMMARY, [system, question])
             except ModelUnavailable as error:
                 _log.warning("the earlier turns of %s are not summarized: %s", thread, error)
                 return None

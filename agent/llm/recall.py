@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 _BY_WORDS = 40
 """Facts that are looked at because of their words."""
 
-_WITH_VECTORS = 500
-"""The newest facts that are compared by meaning."""
+_WITH_VECTORS = 800
+"""The newest facts that are compared by meaning: all that four namespaces have unless the configuration allows more."""
 
 _EMBEDDED_AT_ONCE = 100
 """Facts without a vector that one recall has some made for."""
@@ -101,7 +101,7 @@ class Recall:
 
 def recalled(author: UserId, facts: Iterable[Fact]) -> Sequence[Recalled]:
     """Return what a turn notes of the facts that a person's plan was made with."""
-    return [Recalled(author=author, fact=fact.id) for fact in facts]
+    return [Recalled(author=author, fact=fact.id, outside=bool(fact.outside)) for fact in facts]
 
 
 def encoded(vector: Sequence[float]) -> bytes:

@@ -21,20 +21,24 @@ from typing import Any, Protocol, cast
 from agent.errors import ModelUnavailable
 from agent.ids import ToolName
 from agent.plan.operations import canonical_json
-from agent.tool import Registry, Tool
+from agent.tool import Colour, Registry, Tool
 from sandbox.script import Json
 
 ALL_SHOWN = 30
 """Up to so many tools a model is shown all of them."""
 
-_WHOLE = 20
-"""The room for the schemas of likely tools, counted in tools of this installation's average."""
+_ROOM = 1.45
+"""The room for tools, names included, beside that of as many as are all shown."""
+
+_WHOLE = 0.6
+"""The part of it for schemas; the rest is for signatures."""
 
 _MORE = 10
-"""The same when a model asks for more tools."""
+"""The room for schemas when a model asks for more tools, counted in tools of this installation's average."""
 
-_DESCRIBED = 12
-"""How many of the next likely tools are shown in one line."""
+_SIGNATURE_CHARACTERS = 400
+_VALUES_CHARACTERS = 40
+"""The possible values that stand in a signature."""
 
 _NAMES_CHARACTERS = 16 * 1024
 """The room for the names of all tools. Where they need more, only those of likely ones are shown."""
@@ -96,8 +100,8 @@ class ShownTools:
 
     #: With their schemas.
     whole: Sequence[Tool] = ()
-    #: By name and in one line.
-    described: Sequence[Tool] = ()
+    #: By their signatures.
+    briefly: Sequence[Tool] = ()
     #: By name, where not every request shows the names of all.
     named: Sequence[Tool] = ()
 
@@ -106,6 +110,31 @@ def names_of_all(registry: Registry) -> Sequence[ToolName]:
     """Return the names of all tools in their order, none where they are too many to be shown."""
     names = sorted(tool.name for tool in registry)
     return names if sum(map(len, names)) + 2 * len(names) <= _NAMES_CHARACTERS else ()
+
+
+def signature(tool: Tool) -> str:
+    """Return a tool's name with its arguments in one line; `?` stands behind those that may be left out."""
+    properties, needed = tool.arguments.get("properties"), tool.arguments.get("required")
+    named = properties.items() if isinstance(properties, Mapping) else ()
+    parts = [
+        f"{name}{'' if isinstance(needed, list | tuple) and name in needed else '?'}{_kind(schema)}"
+        for name, schema in named
+    ]
+    # In one line whatever a schema holds: it may be a stranger's.
+    text = " ".join(f"{tool.name}({', '.join(parts)})".split())
+    text = text if len(text) <= _SIGNATURE_CHARACTERS else f"{text[: _SIGNATURE_CHARACTERS - 1]}…"
+    return text + ("" if tool.colour is Colour.GREEN else f" {tool.colour.value}")
+
+
+def _kind(schema: Json) -> str:
+    """Return what an argument may be, after a colon; empty for a text."""
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    values = schema.get("enum") if isinstance(schema, Mapping) else None
+    if isinstance(values, list | tuple) and values:
+        shown = "|".join(map(str, values[:_VALUES_CHARACTERS]))
+        if len(shown) <= _VALUES_CHARACTERS:
+            return f": {shown}"
+    return "" if not isinstance(kind, str) or kind == "string" else f": {kind}"
 
 
 class ToolSearch:
@@ -139,31 +168,45 @@ class ToolSearch:
     async def likely(self, request: str, used: Iterable[ToolName] = ()) -> ShownTools:
         """Return the tools that a request is likely to need; `used` are those of the plan so far, the newest last."""
         first = list(dict.fromkeys(reversed(list(used))))[:_FIRST]
-        return self._shown(await self._ranked(request, first), _WHOLE)
+        names = sum(len(name) + 2 for name in names_of_all(self.registry))
+        room = max(_ROOM * ALL_SHOWN * self._size - names, self._least)
+        return self._shown(await self._ranked(request, first), room)
 
-    async def more(self, need: str, besides: Collection[ToolName]) -> ShownTools:
-        """Return the tools that fit a need in words, those left out whose schemas were shown before."""
+    async def more(self, need: str, besides: Collection[ToolName], briefly: Collection[ToolName] = ()) -> ShownTools:
+        """Return the tools that fit a need in words, those left out whose schemas were shown before, and the
+        signatures of `briefly`, too.
+        """
         ranked = [tool for tool in await self._ranked(need, ()) if tool.name not in besides]
-        return self._shown(ranked, _MORE)
+        return self._shown(ranked, self._least, briefly)
 
     async def ranked(self, text: str) -> Sequence[ToolName]:
         """Return the names of all, the best fit first."""
         return [tool.name for tool in await self._ranked(text, ())]
 
-    def _shown(self, ranked: Sequence[Tool], tools: int) -> ShownTools:
-        room = tools * mean(self._sizes.values())
-        whole: list[Tool] = []
-        left: list[Tool] = []
-        for tool in ranked:
-            fits = (size := self._sizes[tool.name]) <= room or not whole
-            room -= size if fits else 0
-            (whole if fits else left).append(tool)
-        named = () if names_of_all(self.registry) else left[_DESCRIBED : _DESCRIBED + _NAMED]
-        return ShownTools(whole=_by_name(whole), described=_by_name(left[:_DESCRIBED]), named=_by_name(named))
+    def _shown(self, ranked: Sequence[Tool], room: float, besides: Collection[ToolName] = ()) -> ShownTools:
+        whole, left = _fitting(ranked, room * _WHOLE, self._sizes)
+        briefly, others = _fitting(
+            [tool for tool in left if tool.name not in besides], room * (1 - _WHOLE), self._signatures
+        )
+        named = () if names_of_all(self.registry) else others[:_NAMED]
+        return ShownTools(whole=_by_name(whole), briefly=_by_name(briefly), named=_by_name(named))
+
+    @property
+    def _least(self) -> float:
+        """The least room that a request has for tools, however long the names are."""
+        return _MORE * self._size / _WHOLE
+
+    @cached_property
+    def _size(self) -> float:
+        return mean(self._sizes.values())
 
     @cached_property
     def _sizes(self) -> Mapping[ToolName, int]:
         return {tool.name: _size(tool) for tool in self.registry}
+
+    @cached_property
+    def _signatures(self) -> Mapping[ToolName, int]:
+        return {tool.name: len(signature(tool)) + 1 for tool in self.registry}
 
     async def _ranked(self, text: str, first: Sequence[ToolName]) -> Sequence[Tool]:
         """Return all tools, those in front that the text names, then the `first`, then by how well they fit."""
@@ -361,6 +404,19 @@ def _embedded(tool: Tool) -> str:
 
 def _size(tool: Tool) -> int:
     return len(tool.name) + len(tool.description) + len(canonical_json(cast("Json", tool.arguments)))
+
+
+def _fitting(
+    ranked: Sequence[Tool], room: float, sizes: Mapping[ToolName, int]
+) -> tuple[Sequence[Tool], Sequence[Tool]]:
+    """Return the first tools that fit into the room, at least one, and the others."""
+    within: list[Tool] = []
+    others: list[Tool] = []
+    for tool in ranked:
+        fits = (size := sizes[tool.name]) <= room or not within
+        room -= size if fits else 0
+        (within if fits else others).append(tool)
+    return within, others
 
 
 def _by_name(tools: Iterable[Tool]) -> Sequence[Tool]:

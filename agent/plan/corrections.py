@@ -1,22 +1,24 @@
 """Corrections: a person sets the result of a node that ended, and what came from it is planned anew. Pure.
 
 The set value is a node of its own, and what came from the old result is withdrawn where it has not ended and added once
-more under new ids, which refer to the value and to each other. What is done stays done: a red node that had its effect
-is asked about once more, which says so, and no red node of a correction runs without a person's yes.
+more under new ids, which refer to the value and to each other, and name each other's files. What is done stays done: a
+red node that had its effect is asked about once more, which says so, and no red node of a correction runs without a
+person's yes.
 """
 
 import difflib
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
 from agent.ids import NodeId
 from agent.plan.artifacts import INLINE_BYTES
+from agent.plan.file_names import RenamedFiles
 from agent.plan.json_values import fits, json_issue_in, sanitized_text
-from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, canonical_json, references_of
+from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, Operation, canonical_json, references_of
 from agent.plan.outcomes import Cancelled, Outcome
 from agent.plan.references import NODE_ID, renamed, with_texts
 from agent.plan.templates import shown_title
@@ -179,14 +181,34 @@ class Standing:
         found = dict.fromkeys(names[name].id for name in near)
         return [self._added[node] for node in found] or own[-MOST_NEAR:]
 
+    def withdrawn_behind(self, node: NodeId) -> Sequence[Node]:
+        """Return what came from a node's result and was withdrawn for good, in plan order."""
+        behind = {node: node}
+        left: list[Node] = []
+        for other in self._added.values():
+            if other.undoes is not None or other.id in behind or not _comes_from(other, behind):
+                continue
+            behind[other.id] = other.id
+            if isinstance(self._outcomes.get(other.id), Cancelled) and other.id not in self._replaced:
+                left.append(other)
+        return [other for other in left if other.item_of is None]
+
     def correction(
-        self, wish: Wish, title: str, why: str, *, done: Collection[NodeId], withdrawn: Collection[NodeId] = ()
+        self,
+        wish: Wish,
+        title: str,
+        why: str,
+        *,
+        turn: int,
+        done: Collection[NodeId],
+        withdrawn: Collection[NodeId] = (),
     ) -> "Correction":
         """Return what setting a result changes; `wish.node` is one that stands.
 
         Args:
             title: Of the node that has the value.
             why: Of the cancels.
+            turn: Whose files are those of the new nodes.
             done: The nodes that had, or may have had, an effect.
             withdrawn: Of the cancelled nodes those that are to run after all: what they came from had failed.
         """
@@ -211,12 +233,15 @@ class Standing:
             left = isinstance(outcome, Cancelled) and node.id not in withdrawn
             if left or node.id in self._replaced or node.undoes is not None or node.id in instead:
                 continue
-            if all(dependency.node not in instead for dependency in node.depends_on):
+            if not _comes_from(node, instead):
                 continue
             had_effect = node.done_before or self._did(node.id, done)
             if outcome is None and node.id not in done:
                 cancels.append(Cancel(id=node.id, why=why))
-            copy = _copy(node, instead, names.free(self.first(node).id, "again"), done_before=had_effect)
+            files = RenamedFiles(instead, turn, {wish.node: "txt" if isinstance(wish.value, str) else "json"})
+            copy = _copy(node, instead, files, names.free(self.first(node).id, "again"), done_before=had_effect)
+            if wish.node in files.outputs:
+                given = replace(given, given={"value": wish.value, "file": True})
             instead[node.id] = copy.id
             copies.append(copy)
         operations = [Add(node=given), *cancels, *(Add(node=copy) for copy in copies)]
@@ -263,22 +288,38 @@ def _title(node: Node) -> str:
     return " ".join(shown_title(node).split()).casefold()
 
 
-def _copy(node: Node, instead: Mapping[NodeId, NodeId], id: NodeId, *, done_before: bool) -> Node:
+def _comes_from(node: Node, nodes: Mapping[NodeId, NodeId]) -> bool:
+    """Return whether a node needs one of these, or names a file of one."""
+    if any(dependency.node in nodes for dependency in node.depends_on):
+        return True
+    files = RenamedFiles(nodes, 0)
+    _texts_of(node, files.text, files.script)
+    return bool(files.named)
+
+
+def _copy(node: Node, instead: Mapping[NodeId, NodeId], files: RenamedFiles, id: NodeId, *, done_before: bool) -> Node:
     """Return a node that does the same work with what stands now."""
-    placed: dict[str, Any] = {
-        name: with_texts(value, lambda text: renamed(text, instead)) for name, value in references_of(node).items()
-    }
-    placed["files"] = tuple(placed["files"])
+    texts = _texts_of(node, lambda text: files.text(renamed(text, instead)), files.script)
     title = node.title if not done_before or node.title.startswith(AGAIN) else f"{AGAIN}{node.title}"
+    edges = tuple(replace(edge, node=instead.get(edge.node, edge.node)) for edge in node.depends_on)
+    waits = {edge.node for edge in edges}
+    makers = [Dependency(node=instead[maker]) for maker in files.named if instead[maker] not in waits]
     return replace(
         node,
-        **placed,
+        **texts,
         id=id,
         title=title[:_TITLE_CHARACTERS],
-        depends_on=tuple(replace(edge, node=instead.get(edge.node, edge.node)) for edge in node.depends_on),
+        depends_on=(*edges, *makers),
         replaces=node.id,
         done_before=done_before,
     )
+
+
+def _texts_of(node: Node, text: Callable[[str], str], script: Callable[[str], str]) -> dict[str, Any]:
+    """Return field -> value of what a plan wrote for a node's work, with other texts."""
+    written: dict[str, Any] = {name: with_texts(value, text) for name, value in references_of(node).items()}
+    written["files"] = tuple(written["files"])
+    return written if not node.code else {**written, "code": script(node.code)}
 
 
 class _FreeNames:

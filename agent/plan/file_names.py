@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from agent.ids import NodeId, ToolName
 from agent.plan.operations import Node, NodeKind
-from agent.plan.references import BadReference, Reference, pieces
+from agent.plan.references import NODE_ID, BadReference, Reference, pieces
 
 FILES_LIST = ToolName("files_list")
 FILES_HEAD = ToolName("files_head")
@@ -32,6 +32,10 @@ WRITTEN_BYTES = 4 * 1024 * 1024
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_. -]{{0,{NAME_CHARACTERS - 1}}}", re.ASCII)
 _PATH = re.compile(r"([1-9][0-9]{0,8})/([^/\s]{1,200})/([^/]{1,200})")
+_OUTPUT = r"(?P=node)\.(?P<end>json|txt)(?![\w-]|\.\w)"
+_MENTION = rf"[1-9][0-9]{{0,8}}/(?P<node>{NODE_ID.pattern})/(?:{_OUTPUT}|(?=[A-Za-z0-9_]))"
+_IN_TEXT = re.compile(rf"(?<![\w./-]){_MENTION}", re.ASCII)
+_IN_SCRIPT = re.compile(rf"(?<=[\"']){_MENTION}", re.ASCII)
 
 _MEDIA_TYPES: Mapping[str, str] = {
     "csv": "text/csv; charset=utf-8",
@@ -64,6 +68,37 @@ def file_read_by(node: Node) -> str | None:
     if not isinstance(name, str) or _refers(name):
         return None
     return name if node_of(name) else None
+
+
+class RenamedFiles:
+    """Puts the files of other nodes into texts, in place of those of the nodes that these stand for."""
+
+    def __init__(self, nodes: Mapping[NodeId, NodeId], turn: int, ends: Mapping[NodeId, str] | None = None) -> None:
+        self._nodes = nodes
+        self._turn = turn
+        #: How the outputs' names end of those where it is known; those of the others end as they did.
+        self._ends = ends or {}
+        #: Of `nodes` those whose files a text named, and which of them by the name of their output.
+        self.named: dict[NodeId, None] = {}
+        self.outputs: set[NodeId] = set()
+
+    def text(self, text: str) -> str:
+        """Return a text with the new names; what stands in a longer path, as in a URL, is no file's name."""
+        return _IN_TEXT.sub(self._renamed, text)
+
+    def script(self, code: str) -> str:
+        """Return a script with the new names, where they begin a literal."""
+        return _IN_SCRIPT.sub(self._renamed, code)
+
+    def _renamed(self, found: re.Match[str]) -> str:
+        old = NodeId(found["node"])
+        if (new := self._nodes.get(old)) is None:
+            return found.group()
+        self.named[old] = None
+        if found["end"] is None:
+            return f"{self._turn}/{new}/"
+        self.outputs.add(old)
+        return f"{self._turn}/{new}/{new}.{self._ends.get(old, found['end'])}"
 
 
 def _refers(text: str) -> bool:

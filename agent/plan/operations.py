@@ -207,7 +207,8 @@ class Node:
     undoes: NodeId | None = None
     #: Which call of its package or subagent the node is (`agent/plan/script_calls.py`); then `item_of` is that.
     position: Digest | None = None
-    #: What a person set in place of a result, as `value`: the node does nothing else than to have it.
+    #: What a person set in place of a result, as `value`: the node does nothing else than to have it. With `file` it is
+    #: kept as a file, which others read by its name.
     given: _Object | None = None
     #: The node whose place it takes since a person set a result (`agent/plan/corrections.py`).
     replaces: NodeId | None = None

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from agent.ids import Digest, NodeId, ToolName
 from agent.plan.operations import Node, NodeKind, digest_of
-from agent.plan.outcomes import Outcome
+from agent.plan.outcomes import Outcome, Succeeded
 from agent.plan.references import with_literals
 from agent.plan.templates import item_id
 from sandbox.script import Json
+
+MAY_BEGIN = Succeeded(value={"may_begin": True})
+"""How the call of a subagent ends that people were asked about as a whole: they said yes, and its work begins."""
 
 MOST_DIVERGENT_CALLS = 8
 """A package ends once its script came to other arguments than before so often: it would never come to its end."""

@@ -76,6 +76,20 @@ class OutputSources:
                 waiting.pop()
         return self._known.get(node, frozenset())
 
+    def cover(self, node: NodeId) -> bool:
+        """Return whether the node and everything behind its output was added."""
+        if not self.incomplete:  # nothing that was asked about lacked anything
+            return node in self._nodes
+        waiting, found = [node], {node}
+        while waiting:
+            newest = waiting.pop()
+            if newest not in self._nodes and newest not in OF_ITEM:
+                return False
+            behind = set(self._needs(newest)) - found
+            found |= behind
+            waiting += behind
+        return True
+
     def so_far(self, node: NodeId) -> frozenset[Source]:
         """Return the sources of a node that may still be at work: some of its items may not be known yet."""
         return self._own(node).union(*(self.of(needed) for needed in self._needs(node)))

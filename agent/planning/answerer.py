@@ -15,6 +15,7 @@ from agent.llm.transcript import ShownNode, by_author, owners_of, shown_nodes, s
 from agent.plan.json_values import sanitized_text
 from agent.plan.operations import Add, LoggedOperation
 from agent.plan.outcomes import Cancelled, Outcome, Rejected, Skipped, Succeeded
+from agent.planning.system_messages import SystemMessages
 from agent.planning.undoing import Undoing, is_only_undoing
 from agent.ports import FINAL, ChatMessage, LanguageModel, OperationLog, Run, Runs, RunStatus, WrittenAnswer
 
@@ -54,6 +55,8 @@ class Answerer:
     spending: Spending | None = None
     #: Whether a tool's output is only for the person whose rights its call took.
     is_personal: Callable[[ToolName], bool] = lambda _: False
+    #: None: all people may use the same tools.
+    systems: SystemMessages | None = None
     #: Says what became of effects that a turn was to undo. None: there is no undoing here.
     undoing: Undoing | None = None
 
@@ -128,19 +131,21 @@ class Answerer:
         """Return the messages to the model; `brief` leaves out the past and most of the results."""
         facts = await self.memory.facts_again(run)
         guides = await self.guidance.again(run, run.messages)
-        people = [*guides.people, *(fact.by for fact in facts)]
+        named = [*guides.people, *(fact.by for fact in facts)]
         question = results_message(
             Role.ANSWER,
             run.messages,
             nodes,
             results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
-            names=await self.memory.names(run.thread, run.messages, nodes, people),
+            names=await self.memory.names(run.thread, run.messages, nodes, named),
             place=thread_parts(run.thread).channel,
             facts=facts,
             guides=guides,
         )
-        past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
-        return [self.memory.system, *past, question]
+        people = dict.fromkeys(message.author for message in run.messages)
+        system = self.memory.system if self.systems is None else await self.systems.of(run.thread, *people)
+        past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn, system)
+        return [system, *past, question]
 
 
 def final_status(nodes: Sequence[ShownNode]) -> RunStatus:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from agent.limits import PlanLanguage, PlanLimits
 from agent.plan.json_values import sanitized_text, truncated
 from agent.plan.operations import Operation
-from agent.planning.earlier_work import EarlierWork, Unclear, admitted
+from agent.planning.earlier_work import EarlierWork, Needs, Unclear, admitted
 from agent.reading.answer_reader import AnswerReader
 from agent.reading.operation_reader import Ask
 from agent.reading.plan_builder import PlanBuilder
@@ -53,6 +53,8 @@ class Asked:
 
 Conclusion: TypeAlias = Answered | PlannedOn | Asked
 
+_NO_REPLY = "write ANSWER and the text below it"
+
 
 def read_conclusion(
     said: str,
@@ -62,29 +64,62 @@ def read_conclusion(
     language: PlanLanguage,
     *,
     part: bool = False,
-) -> Conclusion | Unclear:
-    """Return the model's conclusion, or the faults of what it said. `part`: the text of an answer may be missing.
+) -> Conclusion | Needs | Unclear:
+    """Return the model's conclusion, what it asks to be shown first, or the faults of what it said.
 
-    `language` is how a plan is read that does not show how it is written.
+    `part`: the text of an answer may be missing. `language` is how a plan is read that does not show how it is written.
     """
-    text = _below_first_line(said.strip())
-    if text is not None:
+    first, text = first_line(said)
+    if first == "ANSWER":
         text = sanitized_text(text).strip()
-        return Answered(text=text) if text or part else _unclear("there is no answer below `ANSWER`")
+        return Answered(text=text) if text or part else unclear("there is no answer below `ANSWER`")
+    planned, why = read_operations(said, builder, earlier, limits, language, no_reply=_NO_REPLY)
+    match planned:
+        case Unclear() | Needs():
+            return planned
+        case None:
+            return unclear("begin with a line that says ANSWER, or write operations and nothing else")
+        case Ask(question=question):
+            return Asked(question=question)
+        case ():
+            return unclear("there is nothing new in it; write ANSWER")
+        case operations:
+            return PlannedOn(operations=operations, why=why)
+
+
+def read_operations(
+    said: str,
+    builder: PlanBuilder,
+    earlier: EarlierWork,
+    limits: PlanLimits,
+    language: PlanLanguage,
+    *,
+    no_reply: str,
+) -> tuple[tuple[Operation, ...] | Ask | Needs | Unclear | None, str]:
+    """Return what a plan holds that goes on from earlier work, and the reason above it; None: it holds nothing."""
     why, said = _with_reason(said)
     reader = AnswerReader(earlier.registry, builder, limits, language=language)
     counted = _Counted()
-    match admitted(counted.passed(chain(reader.feed(said), reader.finish())), builder, earlier):
-        case Unclear() as unclear:
-            return unclear
-        case Ask(question=question):
-            return Asked(question=truncated(sanitized_text(question).strip(), QUESTION_CHARACTERS))
-        case () if not counted.items:
-            return _unclear("begin with a line that says ANSWER, or write operations and nothing else")
-        case ():
-            return _unclear("there is nothing new in it; write ANSWER")
-        case operations:
-            return PlannedOn(operations=operations, why=why)
+    items = counted.passed(chain(reader.feed(said), reader.finish()))
+    planned = admitted(items, builder, earlier, no_reply=no_reply)
+    if isinstance(planned, Ask):
+        planned = Ask(question=truncated(sanitized_text(planned.question).strip(), QUESTION_CHARACTERS))
+    return (planned if counted.items else None), why
+
+
+def first_line(said: str) -> tuple[str, str]:
+    """Return the word on the first line without what models put around it, and what stands below it, without the
+    fence around both.
+    """
+    first, _, rest = said.strip().partition("\n")
+    if fenced := first.startswith(_FENCE):
+        first, _, rest = rest.partition("\n")
+    return first.strip(_DRESS), rest.removesuffix(_FENCE) if fenced else rest
+
+
+def reason(text: str) -> str:
+    """Return the reason that a model gives, in one line and not too long."""
+    return truncated(sanitized_text(" ".join(text.split())), REASON_CHARACTERS)
 
 
 @dataclass
@@ -103,21 +138,11 @@ def _with_reason(said: str) -> tuple[str, str]:
     """Return the reason that the comments above a plan give, and what was said with empty lines in their place."""
     lines = said.split("\n")
     count = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
-    reason = " ".join(line.strip("# \t\r") for line in lines[:count])
-    return truncated(sanitized_text(reason).strip(), REASON_CHARACTERS), "\n".join([""] * count + lines[count:])
+    return reason(" ".join(line.strip("# \t\r") for line in lines[:count])), "\n".join([""] * count + lines[count:])
 
 
-def _below_first_line(said: str) -> str | None:
-    """Return what stands below a first line that says `ANSWER`, without the fence around both; None without one."""
-    first, _, rest = said.partition("\n")
-    if fenced := first.startswith(_FENCE):
-        first, _, rest = rest.partition("\n")
-    if first.strip(_DRESS) != "ANSWER":
-        return None
-    return rest.removesuffix(_FENCE) if fenced else rest
-
-
-def _unclear(message: str, pointer: str = "", code: FaultCode = FaultCode.EMPTY_PLAN) -> Unclear:
+def unclear(message: str, pointer: str = "", code: FaultCode = FaultCode.EMPTY_PLAN) -> Unclear:
+    """Return one fault of a whole output."""
     return Unclear(faults=[Fault(code=code, message=message, pointer=pointer)])
 
 

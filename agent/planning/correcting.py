@@ -12,6 +12,7 @@ from agent.plan.corrections import Standing, Unsettable, Wish, read_stored
 from agent.plan.json_schema import SchemaIssue, schema_issues
 from agent.plan.operations import Add, LoggedOperation, Node, canonical_json, nodes_added
 from agent.plan.outcomes import Cancelled, NodeStatus, Outcome
+from agent.plan.templates import shown_title
 from agent.planning.replanner import UNREACHABLE
 from agent.ports import Directory, Effects, Feeder, Mailbox, Message, NodeStatuses, OperationLog
 
@@ -37,6 +38,10 @@ class CorrectionWords(Protocol):
 
     def done_before(self, titles: Sequence[str]) -> str:
         """Return which calls were made with the old result, and are asked about."""
+        ...
+
+    def left_withdrawn(self, titles: Sequence[str]) -> str:
+        """Return which steps came from the old result and were withdrawn before, and do not run again."""
         ...
 
 
@@ -73,7 +78,9 @@ class Correcting:
         if isinstance(found, Unsettable):
             reply = self.words.refused(found)
         elif _is_set(logged, turn, message.author, found, wish):
-            reply = self._told(_copies(logged, found))  # this is entered once more, after a crash
+            # This is entered once more, after a crash.
+            left = standing.withdrawn_behind(found.replaces or found.id)
+            reply = self._told(_copies(logged, found), left)
         elif (issue := await misfit(standing.first(found), wish)) is not None:
             reply = self.words.misfit(issue)
         else:
@@ -83,21 +90,25 @@ class Correcting:
                 Wish(node=found.id, value=wish.value),
                 title,
                 self.words.why(standing.first(found)),
+                turn=turn,
                 done=done,
-                withdrawn={node for node, outcome in outcomes.items() if _is_unreachable(outcome)},
+                withdrawn=(unreachable := {node for node, outcome in outcomes.items() if _is_unreachable(outcome)}),
             )
+            left = [node for node in standing.withdrawn_behind(found.id) if node.id not in unreachable]
             try:
                 await self.log.append(thread, turn, message.author, correction.operations)
             except DuplicateNode:
                 return  # the message stays untaken, and is read once more
             appended()
-            reply = self._told(correction.copies)
+            reply = self._told(correction.copies, left)
         await self.mailbox.taken(thread, turn, [message.id], reply=reply)
 
-    def _told(self, copies: Sequence[Node]) -> str:
+    def _told(self, copies: Sequence[Node], left: Sequence[Node]) -> str:
         """Return what the person is told of a correction that was stored."""
         again = [copy.title for copy in copies if copy.done_before]
-        return self.words.done_before(again) if again else ""
+        told = [self.words.done_before(again)] if again else []
+        told += [self.words.left_withdrawn([shown_title(node) for node in left])] if left else []
+        return "\n".join(told)
 
     async def _name(self, thread: ThreadId, person: UserId) -> str:
         if self.directory is None:
@@ -139,4 +150,4 @@ def _is_set(logged: Sequence[LoggedOperation], turn: int, author: UserId, node: 
         for entry in logged
         if (entry.turn, entry.author) == (turn, author)
     )
-    return own and node.given is not None and canonical_json(node.given) == canonical_json({"value": wish.value})
+    return own and node.given is not None and canonical_json(node.given.get("value")) == canonical_json(wish.value)

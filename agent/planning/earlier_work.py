@@ -25,6 +25,13 @@ class Unclear:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What an output asks to be shown. Nothing else of it counts: what it was written without may change it."""
+
+    needs: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EarlierWork:
     """The work of a turn that another round must not repeat."""
 
@@ -73,14 +80,16 @@ def _tools_of(node: Node) -> Sequence[ToolName]:
 
 
 def admitted(
-    items: Iterable[Item], builder: PlanBuilder, earlier: EarlierWork
-) -> tuple[Operation, ...] | Ask | Unclear:
-    """Return the operations, dependencies first, a question that stands alone, or what is wrong with any of them.
+    items: Iterable[Item], builder: PlanBuilder, earlier: EarlierWork, *, no_reply: str
+) -> tuple[Operation, ...] | Ask | Needs | Unclear:
+    """Return the operations, dependencies first, a question that stands alone, what the model asks to be shown, or
+    what is wrong with any of it. `no_reply` says what to write in place of a reply.
 
     The items are taken one by one: a reader of the plan language looks up in the builder what came before.
     """
     faults: list[Fault] = []
     questions: list[Ask] = []
+    needs: list[str] = []
     others = 0
     operations: list[Operation] = []
     declined = earlier.declined()
@@ -91,10 +100,10 @@ def admitted(
                 builder.refuse(fault)
                 faults.append(fault)
             case Reply():
-                message = "a reply is not possible here; write ANSWER and the text below it"
+                message = f"a reply is not possible here; {no_reply}"
                 faults.append(Fault(code=FaultCode.BAD_OP, message=message, pointer="/op"))
-            case NeedTools():
-                faults.append(Fault(code=FaultCode.BAD_OP, message="no more tools are shown here", pointer="/op"))
+            case NeedTools(need=need):
+                needs.append(need)
             case Ask():
                 questions.append(item)
             case Placed(operation=Add(node=node)) if refusal := _refusal(node, declined, earlier):
@@ -107,6 +116,8 @@ def admitted(
             case _:
                 assert_never(item)
     faults += builder.close()
+    if needs:
+        return Needs(needs=needs)
     if questions and not others:
         return questions[0]
     if questions:

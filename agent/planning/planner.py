@@ -9,8 +9,8 @@ from functools import partial
 from typing import assert_never
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelBusy, ModelSlow, ModelUnavailable, TurnError
-from agent.facts import Fact
-from agent.ids import NodeId, ThreadId, ToolName, UserId, thread_parts
+from agent.facts import Fact, outside_texts
+from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
@@ -23,6 +23,7 @@ from agent.plan.json_values import truncated
 from agent.plan.operations import Add, Cancel, Operation
 from agent.plan.outcomes import NodeStatus
 from agent.planning.author_plan import AuthorPlan, note_packing, tools_for, tools_of
+from agent.planning.lookups import Lookups, Shown
 from agent.planning.pack_buffer import BufferedWriter, DirectWriter, NodeEndNotifier, PackBuffer, buffered_writer
 from agent.ports import ChatMessage, FileRounds, LanguageModel, Mailbox, Message, NodeStatuses, OperationLog, Runs
 from agent.reading.answer_reader import AnswerReader
@@ -30,18 +31,11 @@ from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.validation import Fault, FaultCode
-from agent.runbooks import Runbook, used, wanted
 from agent.tool import Registry
 from agent.tools.access import ToolAccess
 
 REPAIRS = 2
 """How often the model gets its faults back before the turn ends with an error."""
-
-TOOL_REQUESTS = 2
-"""How often the model is shown more tools before it must plan with those that it has seen."""
-
-RUNBOOK_REQUESTS = 2
-"""How often the model is shown runbooks that it asks for."""
 
 RESUMPTIONS = 1
 """How often a stream that broke off is resumed with the plan so far in view."""
@@ -70,6 +64,8 @@ class _Request:
     upto_seq: int
     #: Those that the author may use here.
     tools: ToolSearch
+    #: What the model asks to be shown.
+    lookups: Lookups
     #: Whether an operation or a reply has come of it.
     changed: bool = False
     #: How many nodes were stored.
@@ -77,16 +73,12 @@ class _Request:
     replies: list[str] = field(default_factory=list[str])
     #: What the answers so far named.
     scope: Scope = field(default_factory=Scope)
-    #: The tools whose schemas the model has seen, where it does not see all.
-    seen: set[ToolName] = field(default_factory=set[ToolName])
     #: What tools must do that the model asks for in its response.
     needs: list[str] = field(default_factory=list[str])
     #: From long-term memory.
     facts: Sequence[Fact] = ()
     #: Instructions and runbooks, without those that the model asked for.
     guides: Guides = NO_GUIDES
-    #: The runbooks that the model asked for.
-    read: list[Runbook] = field(default_factory=list[Runbook])
     #: Whether the planning round has begun in which it is planned.
     in_round: bool = False
 
@@ -149,6 +141,7 @@ class Planner:
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread."""
         for number, (author, messages) in enumerate(by_author(await self._gathered(thread)).items()):
+            tools = await tools_for(self.tools, self.access, thread, author)
             request = _Request(
                 thread=thread,
                 turn=turn,
@@ -156,7 +149,15 @@ class Planner:
                 messages=messages,
                 appended=appended,
                 upto_seq=await self._last_seq(thread, turn, author),
-                tools=await tools_for(self.tools, self.access, thread, author),
+                tools=tools,
+                lookups=Lookups(
+                    thread=thread,
+                    turn=turn,
+                    tools=tools,
+                    guidance=self.guidance,
+                    runs=self.runs,
+                    language=self.language,
+                ),
                 in_round=number > 0,
             )
             error = await self._plan(request)
@@ -187,14 +188,14 @@ class Planner:
         return untaken
 
     async def _plan(self, request: _Request) -> TurnError | None:
-        shown = [await self._likely_tools(request)]
+        lookups = request.lookups
+        shown, faults = Shown(tools=await self._likely_tools(request)), list[Fault]()
         request.facts = await self.memory.facts(request.thread, request.turn, request.author, request.messages)
         request.guides = await self.guidance.fitting(request.thread, request.messages)
-        await self._note_shown([book for book in request.guides.listed if book.canvas], request, whole=False)
-        runbook_requests = RUNBOOK_REQUESTS
-        dialogue = [*await self._opening(request), await self._question(request, tools=shown[0])]
+        lookups.listed += request.guides.listed
+        await lookups.note([book for book in request.guides.listed if book.canvas], whole=False)
+        dialogue = [*await self._opening(request), await self._question(request, shown)]
         repairs, resumptions, shortened, too_large = REPAIRS, RESUMPTIONS, False, False
-        tool_requests = 0 if request.tools.shows_all else TOOL_REQUESTS
         while True:
             nodes = request.nodes
             try:
@@ -203,49 +204,28 @@ class Planner:
                 if shortened:
                     return TurnError.REQUEST_TOO_LONG
                 shortened = True
-                brief = await self._question(request, tools="\n".join(shown), read=request.read, brief=True)
-                dialogue = [dialogue[0], brief]
+                shown, faults = Shown(tools=lookups.tools_shown, guides=lookups.guides), []
+                dialogue = [dialogue[0], await self._question(request, shown, brief=True)]
                 continue
             except ModelUnavailable as error:
                 if not request.changed or not resumptions:
                     return _turn_error(error)
                 resumptions -= 1
-                dialogue[-1] = await self._question(request, tools=shown[-1])
+                dialogue[-1] = await self._question(request, shown, faults, brief=shortened)
                 continue
             # Nodes above the limit are lost, unless the next response does their work in fewer nodes.
             exceeds = any(fault.code is FaultCode.TOO_MANY_NODES for fault in response.faults)
             too_large = exceeds or (too_large and request.nodes == nodes)
-            faults, more, read = response.faults, "", list[Runbook]()
-            names = [name for need in response.needs if (name := wanted(need)) is not None]
-            needs = [need for need in response.needs if wanted(need) is None]
-            if names and runbook_requests:
-                runbook_requests -= 1
-                read = await self._read_runbooks(request, names)
-            if needs and tool_requests:
-                tool_requests -= 1
-                more = await self._more_tools(request, needs)
-                shown.append(more)
-            elif not read:
-                faults = [*faults, *(_no_more_tools(request.tools) for _ in response.needs[:1])]
+            shown = await lookups.answer(response.needs)
+            faults = [*response.faults, *shown.faults]
+            if shown.is_empty:
                 if not faults or not repairs:
                     return TurnError.PLAN_TOO_LARGE if too_large else TurnError.PLAN_INVALID if faults else None
                 repairs -= 1
             dialogue += [
                 ChatMessage(by="ai", text=truncated(response.text, _ECHO_CHARACTERS)),
-                await self._question(request, faults, tools=more, read=read),
+                await self._question(request, shown, faults),
             ]
-
-    async def _read_runbooks(self, request: _Request, names: Sequence[str]) -> list[Runbook]:
-        """Return the runbooks of these names that the request was not shown yet, and note that it is planned with."""
-        known = {book.name for book in request.read}
-        read = [book for book in await self.guidance.named(request.thread, names) if book.name not in known]
-        await self._note_shown(read, request, whole=True)
-        request.read += read
-        return read
-
-    async def _note_shown(self, books: Sequence[Runbook], request: _Request, *, whole: bool) -> None:
-        if books:
-            await self.runs.followed(request.thread, request.turn, [used(book, whole=whole) for book in books])
 
     async def _likely_tools(self, request: _Request) -> str:
         """Return the tools that the request is likely to need, as it shows them; "" where it need not."""
@@ -254,37 +234,35 @@ class Planner:
         plan = await self._author_plan(request)
         text = "\n".join(message.text for message in request.messages)
         shown = await request.tools.likely(text, tools_of([entry.operation for entry in plan.logged]))
-        request.seen.update(tool.name for tool in shown.whole)
-        return tools_section(shown)
-
-    async def _more_tools(self, request: _Request, needs: Sequence[str]) -> str:
-        shown = await request.tools.more("\n".join(needs), request.seen)
-        request.seen.update(tool.name for tool in shown.whole)
-        return tools_section(shown)
+        section = tools_section(shown)
+        request.lookups.begin(section, shown)
+        return section
 
     async def _opening(self, request: _Request) -> list[ChatMessage]:
-        past = await self.memory.past(request.thread, request.turn)
+        system = system_message(request.tools.registry, self.dialect, self.language)
+        past = await self.memory.past(request.thread, request.turn, system)
         run = await self.runs.read(request.thread, request.turn)
         names = await self.memory.names(request.thread, run.messages)
         present = present_dialogue(run.messages, run.replies, names)
-        return [system_message(request.tools.registry, self.dialect, self.language), *past, *present]
+        return [system, *past, *present]
 
     async def _question(
         self,
         request: _Request,
+        shown: Shown,
         faults: Sequence[Fault] = (),
         *,
-        tools: str,
-        read: Sequence[Runbook] = (),
         brief: bool = False,
     ) -> ChatMessage:
-        """Return the message to the model, with the runbooks `read`; `brief` leaves out the results so far."""
+        """Return the message to the model, with what it asked for; `brief` leaves out the results so far."""
         files = None if self.files is None else await self.files.begin(request.thread, again=request.in_round)
         request.in_round = True
         plan = await self._author_plan(request)
         statuses = plan.statuses
         if brief:
             statuses = {node: NodeStatus(state=status.state) for node, status in statuses.items()}
+        first = request.guides.listed
+        listed = [*first, *(book for book in shown.guides.listed if book not in first)]
         people = [*request.guides.people, *(fact.by for fact in request.facts)]
         owners = owners_of(plan.logged, request.author, self.registry.is_personal)
         nodes = withheld(shown_nodes(plan.logged, statuses, request.turn), owners)
@@ -296,10 +274,14 @@ class Planner:
             names=await self.memory.names(request.thread, request.messages, nodes, people),
             place=thread_parts(request.thread).channel,
             earlier_bytes=self.memory.limits.node_bytes,
-            tools=tools,
-            pattern=pattern_section(" ".join(message.text for message in request.messages), request.tools.registry),
+            tools=shown.tools,
+            pattern=pattern_section(
+                "\n".join([*request.lookups.patterns, *(message.text for message in request.messages)]),
+                request.tools.registry,
+                self.language,
+            ),
             facts=request.facts,
-            guides=replace(request.guides, whole=read),
+            guides=replace(request.guides, listed=listed, whole=shown.guides.whole),
             files=files,
         )
 
@@ -324,7 +306,7 @@ class Planner:
             request.messages,
             packages=self.dialect is not None,
             upto_seq=request.upto_seq,
-            outside=replace(request.guides, whole=request.read).outside,
+            outside=[*request.lookups.guides.outside, *outside_texts(request.facts)],
         )
         registry = request.tools.registry
         reader = AnswerReader(registry, builder, self.limits, language=self.language, scope=request.scope)
@@ -413,11 +395,6 @@ async def _take(
             return [*admission.faults, *await writer.take(admission.admitted)]
         case _:
             assert_never(item)
-
-
-def _no_more_tools(tools: ToolSearch) -> Fault:
-    what = "all tools are shown already" if tools.shows_all else "no more tools are shown"
-    return Fault(code=FaultCode.BAD_OP, message=f"{what}; plan with those that you see, or reply", pointer="/op")
 
 
 def _left_out(operation: Operation, because: str) -> Fault:

@@ -186,9 +186,6 @@ def _subagent_issues(node: Node, registry: Registry) -> Iterator[NodeIssue]:
         elif name not in allowed:
             message = f"the role {role.name!r} may not use {name!r}; it may use: {', '.join(allowed) or 'none'}"
             yield FaultCode.BAD_FIELD, f"/tools/{index}", message
-        elif tool.colour is not Colour.GREEN and node.require_human_approval:
-            message = f"a person is asked about this step as a whole, so it may not call {name!r}, which asks by itself"
-            yield FaultCode.RED_TOOL_IN_PACKAGE, f"/tools/{index}", message
     if asks_inside(node, registry) and len(node.id) > MOST_TEMPLATE_ID:
         message = f"the id of a step whose calls become steps has {MOST_TEMPLATE_ID} characters at most"
         yield FaultCode.BAD_FIELD, "/id", message

@@ -16,7 +16,7 @@ from itertools import chain, pairwise, repeat
 
 from agent.errors import ModelUnavailable, StoreUnavailable
 from agent.events import AttemptEnded, NodeChanged
-from agent.ids import Digest
+from agent.ids import Digest, ThreadId, UserId
 from agent.limits import Role
 from agent.packing.packing import STEPS, only_calls
 from agent.packing.script_checks import script_in
@@ -75,8 +75,8 @@ class PackageDependencies:
 
     registry: Registry
     sandbox: Sandbox
-    #: Of every call for a thread.
-    system: ChatMessage
+    #: Returns the system message of every call for a person in a thread.
+    system: Callable[[ThreadId, UserId], Awaitable[ChatMessage]]
     progress: Progress
     #: Without it, a package whose process died starts again with its first attempt.
     attempts: Attempts | None
@@ -166,7 +166,7 @@ class ScriptRunner:
         """Return the newest script, with the attempts, answers and dialogue of an earlier process restored."""
         if self._model is None and not self._asks:
             return self._node.code
-        self._dialogue = [self._dependencies.system]
+        self._dialogue = []
         await self._restore_attempts()
         suspended = self._attempts.pop() if self._attempts and self._attempts[-1].kind == _SUSPENDED else None
         if suspended is not None and not self._attempts:
@@ -292,11 +292,12 @@ class ScriptRunner:
             return failure
         crashed = self._attempts[-1]
         self._dialogue.append(crash_request(self._node, self._inputs, crashed, self._decided))
+        system = await self._dependencies.system(self._context.thread, self._context.author)
         refusal = None
         for _ in range(REWRITES_PER_CRASH):
             try:
                 async with self._dependencies.repairs.taken(Role.REPAIR, self._context.thread):
-                    answer = await self._model.complete(Role.REPAIR, self._dialogue)
+                    answer = await self._model.complete(Role.REPAIR, [system, *self._dialogue])
             except ModelUnavailable:
                 return failure_story(self._attempts, "the model that repairs scripts did not answer")
             self._dialogue.append(ChatMessage(by="ai", text=answer))

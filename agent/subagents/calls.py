@@ -68,17 +68,13 @@ class SubagentCalls:
         reached = confined(registry, node)
         found = (reached.find(name) for name in node.tools if name in allowed)
         #: Name for the model -> the tool.
-        self._tools = _named([tool for tool in found if tool is not None and self._may_ask(tool)])
+        self._tools = _named([tool for tool in found if tool is not None])
         #: The roles that it may hand work to.
         self.team = {role.name: role for role in workers_for(node, registry)}
         #: The calls that become nodes.
         self.waiting: list[ScriptCall] = []
         #: What the author must connect before a call can be made; None: nothing.
         self.needed: InputRequired | None = None
-
-    def _may_ask(self, tool: Tool) -> bool:
-        """Return whether a tool may be used at all: no red one where people were asked about the step as a whole."""
-        return tool.colour is Colour.GREEN or not self._node.require_human_approval
 
     @property
     def offered(self) -> Sequence[OfferedTool]:

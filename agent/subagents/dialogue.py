@@ -41,12 +41,14 @@ def request_message(
     """Return the request to a subagent; `args` are its bound arguments, `team` those whom it may hand work to."""
     files = args.get("files")
     given = files if isinstance(files, list | tuple) else ()
-    each = MOST_GIVEN_CHARACTERS // (2 + len(given))
     inputs = args.get("inputs")
+    texts = [str(args.get("instruction", "")), _text(inputs) if inputs else "", *map(_text, given)]
+    most = _most_of_each([len(text) for text in texts])
+    instruction, shown_inputs, *files = texts
     sections = [
-        ("Instruction", truncated(str(args.get("instruction", "")), each)),
-        ("Inputs", _shown(inputs, each) if inputs else ""),
-        *((f"File {number}", _shown(content, each)) for number, content in enumerate(given, start=1)),
+        ("Instruction", truncated(instruction, most)),
+        ("Inputs", _shown(shown_inputs, most) if inputs else ""),
+        *((f"File {number}", _shown(content, most)) for number, content in enumerate(files, start=1)),
         ("Your team", "\n".join(f"- {one.name} ({one.purpose})" for one in team)),
         ("What you return", _wanted(str(args.get("expected_artifact", "")), schema)),
         ("Rules", _rules(role)),
@@ -65,14 +67,29 @@ def _rules(role: SubagentRole) -> str:
 
 def _wanted(expected: str, schema: Mapping[str, Json] | None) -> str:
     form = (
-        "Text, in Markdown." if schema is None else f"One JSON value of this schema, and nothing else:\n{_json(schema)}"
+        "Text, in Markdown."
+        if schema is None or dict(schema) == {"type": "string"}
+        else f"One JSON value of this schema, and nothing else:\n{_json(schema)}"
     )
     return f"{expected}\n{form}" if expected else form
 
 
-def _shown(value: Json, characters: int) -> str:
-    """Return a value in a fence that nothing in it can end."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+def _most_of_each(lengths: Sequence[int]) -> int:
+    """Return how much of each text is shown: what short ones leave goes to the longer ones."""
+    left, texts = MOST_GIVEN_CHARACTERS, len(lengths)
+    for length in sorted(lengths):
+        if length * texts > left:
+            return left // texts
+        left, texts = left - length, texts - 1
+    return MOST_GIVEN_CHARACTERS
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _shown(text: str, characters: int) -> str:
+    """Return a text in a fence that nothing in it can end."""
     text = truncated(text, characters)
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -98,15 +115,22 @@ def given_up(answer: str) -> Failed | None:
     return Failed(error="gave_up", message=reason or "it gave no reason")
 
 
-def json_in(answer: str) -> Json:
-    """Return the JSON value that an answer is, with or without a fence around it.
+def json_in(answer: str, schema: Mapping[str, Json]) -> Json:
+    """Return the JSON value that an answer is, with or without a fence around it; where a text is wanted, also prose.
 
     Raises:
         ValueError: it is none.
     """
     text = answer.strip()
     fenced = _FENCE.match(text)
-    return json.loads(fenced[1] if fenced else text)
+    wants_text = schema.get("type") == "string"
+    try:
+        value: Json = json.loads(fenced[1] if fenced else text)
+    except (ValueError, RecursionError):
+        if not wants_text:
+            raise
+        return text
+    return text if wants_text and not isinstance(value, str) else value
 
 
 def _json(value: Mapping[str, Json]) -> str:

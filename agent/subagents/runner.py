@@ -21,6 +21,7 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 from typing_extensions import override
 
+from agent.budget.metering import stopping_while_held_back
 from agent.errors import ContextExceeded, ModelUnavailable, StoreUnavailable
 from agent.events import NodeChanged
 from agent.plan.json_schema import schema_issues
@@ -136,7 +137,8 @@ class SubagentRunner:
         try:
             await self._journal.restore()
             async with limit:
-                return await self._result()
+                with stopping_while_held_back(limit):
+                    return await self._result()
         except _Suspends:
             return Suspended(calls=tuple(self._calls.waiting))
         except TimeoutError:
@@ -156,6 +158,8 @@ class SubagentRunner:
         messages: list[AnyMessage] = [HumanMessage(request.text)]
         messages = await self._dialogue(messages)
         outcome = await self._checked(messages[-1].text)
+        if isinstance(outcome, str) and self._step >= self._role.steps:
+            return Failed(error="bad_result", message=f"its last result does not fit: {outcome}")
         if isinstance(outcome, str):
             messages = await self._dialogue([*messages, HumanMessage(correction(outcome).text)])
             outcome = await self._checked(messages[-1].text)
@@ -172,7 +176,7 @@ class SubagentRunner:
         if self._node.result_schema is None:
             return await kept_output(answer.strip())
         try:
-            value = await asyncio.to_thread(json_in, answer)
+            value = await asyncio.to_thread(json_in, answer, self._node.result_schema)
         except (ValueError, RecursionError):
             return "it is not JSON"
         kept = await kept_output(value)

@@ -183,7 +183,7 @@ async def _resolving(
     except (Unbound, BadReference) as error:
         return Failed(error="binding", message=str(error))
     except ArtifactMissing as missing:
-        return Failed(error="artifact_missing", message=gone(missing.name))
+        return Failed(error="artifact_missing", message=gone(missing))
     except ContentUnavailable:
         return Failed(error="store_unavailable", message="the store of files cannot be reached; nothing is lost")
 

@@ -55,11 +55,12 @@ async def output_of(thread: ThreadId, outcome: Succeeded, artifacts: Artifacts) 
     try:
         content = await artifacts.get(thread, ref.digest)
     except ArtifactMissing:
-        raise ArtifactMissing(ref.name) from None
+        raise ArtifactMissing(ref.name, f"{ref.size} bytes, {ref.summary or ref.media_type}") from None
     return await asyncio.to_thread(value_of, content, ref.media_type)
 
 
-def gone(name: str) -> str:
+def gone(missing: ArtifactMissing) -> str:
     """Return what a step is told whose input was evicted."""
-    what = f"the output {name!r}" if name else "an earlier output"
+    what = f"the output {missing.name!r}" if missing.name else "an earlier output"
+    what += f" ({missing.what})" if missing.what else ""
     return f"{what} that is needed here is no longer kept; add a step that makes it again"

@@ -140,8 +140,16 @@ class DraftsInWords:
     """The `DraftWords` of `agent/planning/runbook_drafts.py`."""
 
     def nothing_to_save(self) -> str:
-        """Return the reply when there is nothing to save, or nowhere."""
+        """Return the reply when nothing worked in a turn, or nothing can be saved by who asks."""
         return wording.NOTHING_TO_SAVE
+
+    def saved_already(self, name: str) -> str:
+        """Return the reply when a runbook says all of it."""
+        return wording.saved_already(name)
+
+    def draft(self, text: str) -> str:
+        """Return the reply that shows the draft, where it cannot be written to a folder."""
+        return f"{wording.DRAFT_TO_COPY}\n\n```\n{text.rstrip().replace('```', '~~~')}\n```"
 
 
 def _undone_line(line: UndoLine) -> str:

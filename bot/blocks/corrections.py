@@ -57,6 +57,10 @@ class CorrectionInWords:
             wording.listed((quoted(title, _TITLE_CHARACTERS) for title in titles), most=5)
         )
 
+    def left_withdrawn(self, titles: Sequence[str]) -> str:
+        """Return which steps came from the old result and were withdrawn before, and do not run again."""
+        return wording.left_withdrawn(wording.listed((quoted(title, _TITLE_CHARACTERS) for title in titles), most=5))
+
 
 def refusal(unsettable: Unsettable) -> str:
     """Return in mrkdwn why a result cannot be set."""

@@ -1,10 +1,11 @@
 """The replies to `/greenlight instructions` and `explain`."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from agent.facts import LONGEST
 from agent.ids import thread_parts
-from agent.ports import Instruction, Reflection
+from agent.ports import Choice, Instruction, Reflection
 from bot import wording
 from bot.blocks.elements import (
     Rendered,
@@ -17,6 +18,7 @@ from bot.blocks.elements import (
     sections,
     words_only,
 )
+from bot.blocks.memory import told_fact
 from bot.ports import Explanation
 
 _INSTRUCTION_CHARACTERS = 2_000
@@ -39,25 +41,22 @@ def explanation_message(found: Explanation, instructions: Sequence[Instruction])
 def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[str]:
     yield f"*{wording.EXPLAIN_TITLE}*"
     channel = thread_parts(found.thread).channel
+    several = len({one.author for one in found.decisions}) > 1
     parts = (
-        (wording.EXPLAIN_INSTRUCTIONS, [_instruction(one) for one in instructions]),
+        (wording.EXPLAIN_INSTRUCTIONS, [_instruction(one, began=found.began) for one in instructions]),
         (
             wording.EXPLAIN_RUNBOOKS,
             [f"• `{escaped(book.name)}` _({runbook_source(book, channel)})_" for book in found.runbooks],
         ),
         (
             wording.EXPLAIN_FACTS,
-            [
-                f"• “{quoted(fact.text, LONGEST)}” _({wording.fact_told(mention(fact.by), moment(fact.at), '')}"
-                f"{'' if fact in found.used else f'; {wording.NOT_USED}'})_"
-                for fact in found.facts
-            ],
+            [f"• {told_fact(fact, '' if fact in found.used else wording.NOT_USED)}" for fact in found.facts],
         ),
         (
             wording.EXPLAIN_TOOLS,
             [", ".join(f"`{escaped(tool)}`" for tool in found.tools[:_MOST_TOOLS])] * bool(found.tools),
         ),
-        (wording.EXPLAIN_DECISIONS, [_decision(one) for one in found.decisions]),
+        (wording.EXPLAIN_DECISIONS, [_decision(one, several=several) for one in found.decisions]),
         (wording.EXPLAIN_RULES, [f"• {quoted(rule)} _({wording.FROM_THE_OPERATOR})_" for rule in found.rules]),
     )
     for heading, lines in parts:
@@ -65,12 +64,24 @@ def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[
         yield from lines or [wording.NONE_OF_THEM]
 
 
-def _decision(decision: Reflection) -> str:
+def _decision(decision: Reflection, *, several: bool) -> str:
+    """Return a decision with its reason, and once it is known of which round it was; `several`: also for whom."""
+    made = ""
+    if decision.round:
+        when = "" if decision.at is None else moment(decision.at)
+        who = mention(decision.author) if several and decision.author else ""
+        made = f" _({wording.decided_in(decision.round, when, who)})_"
+    if decision.choice is Choice.END and decision.at_end:
+        return f"• {wording.ENOUGH_FOUND}{made}"
     why = quoted(decision.why, LONGEST) if decision.why else wording.NO_REASON
-    return f"• {wording.DECISIONS_ON_THE_WAY[decision.choice]}: {why}"
+    words = wording.MORE_WANTED if decision.beyond else wording.DECISIONS_ON_THE_WAY[decision.choice]
+    return f"• {words}: {why}{made}"
 
 
-def _instruction(instruction: Instruction) -> str:
+def _instruction(instruction: Instruction, *, began: datetime | None = None) -> str:
+    """Return the line of an instruction, which says if it was written after a plan `began`."""
     told = wording.FROM_THE_OPERATOR if instruction.by is None else mention(instruction.by)
     at = "" if instruction.at is None else f", {moment(instruction.at)}"
-    return f"• {quoted(instruction.text, _INSTRUCTION_CHARACTERS)} _({told}{at})_"
+    since = began is not None and instruction.at is not None and instruction.at > began
+    late = f"; {wording.WRITTEN_SINCE}" if since else ""
+    return f"• {quoted(instruction.text, _INSTRUCTION_CHARACTERS)} _({told}{at}{late})_"

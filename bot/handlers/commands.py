@@ -8,7 +8,6 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_id, thread_parts
-from agent.llm.patterns import all_patterns
 from bot import wording
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
@@ -100,7 +99,7 @@ class CommandHandler:
             case "tools":
                 return await self._tools.answer(command, identity)
             case "patterns":
-                return words_only(wording.patterns((each.spoken, each.purpose) for each in all_patterns().values()))
+                return await self._tools.patterns(command, identity)
             case "accounts":
                 return await self._accounts.answer(command, identity)
             case "stop":

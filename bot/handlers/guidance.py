@@ -1,10 +1,12 @@
 """`/greenlight instructions` and `explain`: how work is done in a channel, and what shaped a plan."""
 
 import re
+from dataclasses import replace
 
-from agent.ids import ThreadId, thread_id
+from agent.facts import told_in
+from agent.ids import ThreadId, UserId, thread_id
 from agent.plan.json_values import sanitized_text
-from agent.ports import Instructions
+from agent.ports import Instructions, Places
 from agent.redaction import SECRETS
 from bot import wording
 from bot.blocks.elements import Rendered, words_only
@@ -37,7 +39,9 @@ class GuidanceHandler:
         explanations: Explanations,
         keeper: FactKeeper,
         principals: Principals,
+        places: Places,
     ) -> None:
+        self._places = places
         self._instructions = instructions
         self._written = written
         self._explanations = explanations
@@ -63,15 +67,22 @@ class GuidanceHandler:
                 return words_only(wording.INSTRUCTIONS_CLEARED)
             case ("explain", "", _):
                 thread = await self._explanations.newest_in(identity.tenant, command.channel)
-                return words_only(wording.NOTHING_TO_EXPLAIN) if thread is None else await self.explain(thread)
+                if thread is None:
+                    return words_only(wording.NOTHING_TO_EXPLAIN)
+                return await self.explain(thread, to=command.user)
             case _:
                 return words_only(wording.INSTRUCTIONS_USAGE)
 
-    async def explain(self, thread: ThreadId) -> Rendered:
-        """Return what shaped the newest plan of a thread, for people who can read that thread."""
+    async def explain(self, thread: ThreadId, *, to: UserId | None = None) -> Rendered:
+        """Return what shaped the newest plan of a thread.
+
+        One person reads it, who can read that thread, or (None) everybody who can.
+        """
         found = await self._explanations.of_thread(thread)
         if found is None:
             return words_only(wording.NOTHING_TO_EXPLAIN)
+        place = await self._places.of(thread) if found.facts else None
+        found = replace(found, facts=told_in(found.facts, place, to), used=told_in(found.used, place, to))
         return explanation_message(found, await self._instructions.of(thread))
 
     async def _write(self, command: Command, identity: Identity, text: str) -> str:

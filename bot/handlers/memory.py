@@ -14,7 +14,11 @@ from bot.slack.facts import FactKeeper, FactRefusal, Said
 from bot.slack.membership import FRESH, Identity, Principals
 
 _VERBS = "add|correct|forget|delete|mine|help"
-_WORDS = re.compile(rf"memory(?:[ \t]+(?P<verb>{_VERBS})(?:[ \t\n]+(?P<rest>.*))?)?", re.IGNORECASE | re.DOTALL)
+_WORDS = re.compile(
+    rf"memory(?:[ \t]+(?P<page>[1-9][0-9]{{0,2}})|[ \t]+(?P<verb>{_VERBS})(?:[ \t\n]+(?P<rest>.*))?)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_PAGE = re.compile(r"[1-9][0-9]{0,2}")
 _ABOUT = re.compile(r"`?(?P<id>[0-9a-f]{4,16})`?(?:[ \t\n:]+(?P<words>.*))?", re.DOTALL)
 _MINE = "mine"
 
@@ -49,9 +53,10 @@ class MemoryHandler:
         rest = ((words and words["rest"]) or "").strip()
         match verb:
             case "":
-                return await self._listed(command, identity)
-            case "mine" if not rest:
-                return own_memory_message(await self._keeper.of_person(identity.tenant, command.user))
+                return await self._listed(command, identity, int((words and words["page"]) or 1))
+            case "mine" if not rest or _PAGE.fullmatch(rest):
+                facts = await self._keeper.of_person(identity.tenant, command.user)
+                return own_memory_message(facts, int(rest or 1))
             case "add" if (wish := read_addition(rest)) is not None:
                 return await self._add(command, identity, wish)
             case "correct" if (about := _ABOUT.fullmatch(rest)) is not None and about["words"]:
@@ -70,11 +75,11 @@ class MemoryHandler:
             case _:
                 return words_only(wording.MEMORY_USAGE)
 
-    async def _listed(self, command: Command, identity: Identity) -> Rendered:
+    async def _listed(self, command: Command, identity: Identity, page: int) -> Rendered:
         may = await self._keeper.readable(thread_id(identity.tenant, command.channel, ""), command.user)
         if may is None:
             return words_only(wording.MEMORY_NOT_HERE)
-        return memory_message(await self._keeper.standing(may))
+        return memory_message(await self._keeper.standing(may), page)
 
     async def _add(self, command: Command, identity: Identity, wish: Wish) -> Rendered:
         thread = thread_id(identity.tenant, command.channel, "")

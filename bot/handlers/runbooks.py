@@ -33,6 +33,8 @@ class RunbookHandler:
         person = await self._principals.person(identity.tenant, click.user)
         if not person.is_member:
             return wording.not_a_member(person.status, "save runbooks")
+        if not await self._principals.in_channel(click.channel, click.user):
+            return wording.SAVING_NEEDS_MEMBERS
         thread = thread_id(identity.tenant, click.channel, click.root_ts)
         event, text = f"runbook:{click.trigger_id}", draft_request(click.turn)
         return await self._limiter.take(thread, click.user, event, text, app=click.app) or wording.SAVING_RUNBOOK

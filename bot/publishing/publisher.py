@@ -13,9 +13,12 @@ from datetime import UTC, datetime
 
 from agent.approval import TURN, ApprovalKind, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
+from agent.facts import told_in
 from agent.ids import ThreadId, thread_parts
 from agent.plan.effects import standing
-from agent.ports import Effects, RunStatus
+from agent.plan.outcomes import Succeeded
+from agent.ports import Effects, Places, RunStatus
+from agent.runbooks import SAVE_RUNBOOK
 from bot import wording
 from bot.blocks.answer import answer, thumbs
 from bot.blocks.board import board, thinking
@@ -64,6 +67,7 @@ class ThreadPublisher:
         previews_of: PreviewsOf = no_previews,
         effects: Effects | None = None,
         saves_runbooks: bool = False,
+        places: Places | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._views = views
@@ -78,6 +82,7 @@ class ThreadPublisher:
         self._previews_of = previews_of
         self._effects = effects
         self._saves_runbooks = saves_runbooks
+        self._places = places
         self._clock = clock
 
     @contextlib.asynccontextmanager
@@ -223,7 +228,10 @@ class ThreadPublisher:
             undoable = {effect.turn for effect in standing(await self._effects.of(thread)) if effect.inverse}
             turns = [replace(run, can_undo=run.turn in undoable) for run in turns]
         if self._saves_runbooks:
-            turns = [replace(run, can_save=run.status is RunStatus.DONE and bool(run.nodes)) for run in turns]
+            turns = [replace(run, can_save=run.status is RunStatus.DONE and _has_steps(run)) for run in turns]
+        if any(run.facts for run in turns):
+            place = None if self._places is None else await self._places.of(thread)
+            turns = [replace(run, facts=told_in(run.facts, place)) for run in turns]
         return turns if self._names is None else [await self._names.in_run(run) for run in turns]
 
     async def _reread(self, run: RunView) -> RunView:
@@ -352,6 +360,11 @@ def _shows(run: RunView, slot: Slot, message: Rendered | None) -> bool:
     """Return whether the slot's message shows this already, or nothing is to be shown there."""
     existing = run.posts.get(slot)
     return message is None or (existing is not None and existing.shows(message.digest))
+
+
+def _has_steps(run: RunView) -> bool:
+    """Return whether something worked that a runbook may say."""
+    return any(isinstance(node.outcome, Succeeded) and node.tool != SAVE_RUNBOOK for node in run.nodes)
 
 
 def _complete(run: RunView) -> bool:

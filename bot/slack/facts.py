@@ -15,20 +15,24 @@ from agent.facts import (
     Place,
     Readable,
     Wish,
+    may_be_corrected_in,
     may_change,
     namespace_of,
     one_line,
     readable,
 )
-from agent.ids import ChannelId, Tenant, ThreadId, UserId, thread_parts
+from agent.ids import ChannelId, NodeId, Tenant, ThreadId, UserId, thread_id, thread_parts
 from agent.limits import MemoryLimits
 from agent.plan.json_values import sanitized_text
 from agent.plan.operations import digest_of
 from agent.redaction import SECRETS
 from bot.errors import BotError
-from bot.ports import FactBook, Kept
+from bot.ports import FactBook, Kept, Proposal
 from bot.slack.client import WebApi
 from bot.slack.membership import FRESH, RECENT_SECONDS, Principals
+
+PROPOSED_CONFIDENCE = 0.8
+"""Of what a model proposed and a person approved."""
 
 _LINK_SECONDS = 1.0
 _PLACE_SECONDS = 3.0
@@ -45,6 +49,8 @@ class FactRefusal(StrEnum):
     SECRET = "secret"  # noqa: S105 -- the name of a reason
     #: What others read elsewhere is said in a public channel of this workspace alone.
     NOT_HERE = "not_here"
+    #: So are its new words, or where it stands.
+    NOT_CORRECTED_HERE = "not_corrected_here"
     FULL = "full"
     KNOWN = "known"
     OFF = "off"
@@ -91,7 +97,8 @@ class Said:
     key: str
     #: The timestamp of the message that says it; empty: there is none.
     ts: str = ""
-    confidence: float = 1.0
+    #: Of words that a model wrote; None: the person did.
+    proposal: Proposal | None = None
 
 
 class FactKeeper:
@@ -133,9 +140,12 @@ class FactKeeper:
             by=said.person,
             channel=channel,
             public=place.public,
+            shared=place.shared,
             at=now,
-            confidence=said.confidence,
+            confidence=1.0 if said.proposal is None else PROPOSED_CONFIDENCE,
             expires_at=now + timedelta(days=days) if days else None,
+            approved_by=None if said.proposal is None else said.proposal.approved_by,
+            outside=() if said.proposal is None else said.proposal.outside,
         )
 
     async def keep(self, wish: Wish, said: Said) -> Fact | FactRefusal:
@@ -157,15 +167,31 @@ class FactKeeper:
     async def correct(
         self, tenant: Tenant, id: FactId, words: str, *, by: UserId, place: ChannelId
     ) -> Fact | FactRefusal:
-        """Put other words in place of a fact's."""
+        """Put other words in place of a fact's, which are a person's own and were said in this place."""
         words = sanitized_text(one_line(words))
         if (refusal := self._unfit(words)) is not None:
             return refusal
         fact = await self.changeable(tenant, id, by)
         if isinstance(fact, FactRefusal):
             return fact
-        corrected = replace(fact, text=words, corrected_by=by, confidence=1.0)
+        said_in = await place_of(self._principals, thread_id(tenant, place, ""), FRESH)
+        if said_in is None or not may_be_corrected_in(fact, said_in):
+            return FactRefusal.NOT_CORRECTED_HERE
+        corrected = replace(
+            fact,
+            text=words,
+            public=said_in.public,
+            shared=said_in.shared,
+            confidence=1.0,
+            corrected_by=by,
+            approved_by=None,
+            outside=(),
+        )
         return corrected if await self._book.correct(corrected, place=place) else FactRefusal.NO_SUCH
+
+    async def proposal(self, thread: ThreadId, node: NodeId) -> Proposal:
+        """Return what is known of words that a step wants to be remembered."""
+        return await self._book.proposal(thread, node)
 
     async def forget(self, tenant: Tenant, id: FactId, *, by: UserId, place: ChannelId) -> Fact | FactRefusal:
         """Delete a fact; return what it was."""

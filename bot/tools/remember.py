@@ -10,22 +10,22 @@ from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import FieldsPreview, Preview, cell_text
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError, Undoing
 from bot.errors import BotError
+from bot.ports import Proposal
 from bot.slack.facts import FactKeeper, FactRefusal, Said
 from sandbox.script import Json
 
 MEMORY_TOOLS = frozenset({"remember", "forget"})
 """The names of `memory_tools`."""
 
-PROPOSED_CONFIDENCE = 0.8
-"""Of what a model proposed and a person approved."""
-
 _FORGET = ToolName("forget")
+_NOT_YET_APPROVED = Proposal()
 
 _REFUSALS: Mapping[FactRefusal, str] = {
     FactRefusal.EMPTY: "there is nothing to remember in it",
     FactRefusal.TOO_LONG: f"a fact has at most {LONGEST} characters",
     FactRefusal.SECRET: "it holds a secret, which is not stored",
     FactRefusal.NOT_HERE: "that scope can only be used in a public channel of this workspace alone",
+    FactRefusal.NOT_CORRECTED_HERE: "its new words may not be said here",
     FactRefusal.FULL: "no more is remembered there; something must be forgotten first",
     FactRefusal.KNOWN: "that is remembered already",
     FactRefusal.OFF: "remembering is switched off",
@@ -108,9 +108,13 @@ class _Memory:
 
     async def remember(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Remember it for the person who asks; each try of a call stores the same fact."""
+        try:
+            proposal = await self._keeper.proposal(context.thread, context.node)
+        except StoreUnavailable as error:
+            raise ToolError("not_available", "the database did not answer; nothing is stored") from error
         context.check_not_late()
         try:
-            fact = _fact_or_error(await self._keeper.keep(_wish(arguments), _said(context)))
+            fact = _fact_or_error(await self._keeper.keep(_wish(arguments), _said(context, proposal)))
         except StoreUnavailable as error:
             raise ToolError(OUTCOME_UNKNOWN, "the database did not answer; it may be remembered or not") from error
         except BotError as error:
@@ -150,13 +154,13 @@ def _wish(arguments: Mapping[str, Json]) -> Wish:
     )
 
 
-def _said(context: CallContext) -> Said:
+def _said(context: CallContext, proposal: Proposal = _NOT_YET_APPROVED) -> Said:
     return Said(
         thread=context.thread,
         person=context.author,
         key=context.idempotency_key,
         ts=thread_parts(context.thread).root_ts,
-        confidence=PROPOSED_CONFIDENCE,
+        proposal=proposal,
     )
 
 

@@ -186,7 +186,7 @@ class RunRow(KeyedByThread, Row):
     #: An `agent.errors.TurnError`, or empty.
     trouble: Mapped[str] = mapped_column(server_default="")
     answer: Mapped[str] = mapped_column(server_default="")
-    #: The decisions made while it waited for people, as `infra/stores/runs.py` writes them.
+    #: The decisions on how it went on, as `infra/stores/runs.py` writes them.
     reflections: Mapped[list[Json]] = mapped_column(JSON, server_default="[]")
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]

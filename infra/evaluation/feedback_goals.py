@@ -13,6 +13,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from agent.events import AttemptEnded, RecordedAnswer
+from agent.facts import is_used
 from agent.ids import NodeId, ToolName, UserId, thread_parts
 from agent.plan.confidential import confidential_places, is_confidential, redacted
 from agent.plan.file_names import file_read_by, node_of
@@ -169,9 +170,21 @@ class _Run:
                 raise NoGoal(why=f"the result of {node.id} is not kept any more")
             if any(confidential_places(self._tools[tool].arguments) for tool in node.tools):
                 raise NoGoal(why=f"the script of {node.id} may hold confidential arguments")
+        if self._record.facts_gone:
+            raise NoGoal(why="a fact that it was planned with is not kept any more, so nobody knows whose it was")
+        asked, told = "\n".join(self._record.turn.requests), "\n".join(self._planned())
+        if any(is_used(fact, asked, told) for fact in self._record.personal_facts):
+            raise NoGoal(why="its plan uses a fact that only one person may see")
         private = [at for node in self._private if node in ended and (at := ended[node].ended_at) is not None]
         if private and any(at > min(private) for _, at in self._record.operations):
             raise NoGoal(why="its plan went on after a result that only one person may see")
+
+    def _planned(self) -> Iterator[str]:
+        """Yield the texts that models planned: operations, and scripts as they were rewritten."""
+        for operation, _ in self._record.operations:
+            yield json.dumps(operation_json(operation), ensure_ascii=False)
+        for ended in self._record.ended.values():
+            yield from (attempt.code for attempt in ended.attempts)
 
     def _steps(self, node: Node) -> Iterator[tuple[str, dict[str, Json]]]:
         ended = self._record.ended.get(node.id)

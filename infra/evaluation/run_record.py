@@ -8,15 +8,18 @@ from sqlalchemy import select
 
 from agent.errors import ArtifactMissing, ContentUnavailable
 from agent.events import AttemptEnded
+from agent.facts import Fact, FactScope
 from agent.ids import NodeId
 from agent.plan.artifacts import value_of
 from agent.plan.operations import Add, Operation, operation_from_json
 from agent.plan.outcomes import Outcome, Succeeded, outcome_from_json
 from infra.db.database import Database
-from infra.db.tables import NodeRow, OperationRow
+from infra.db.tables import NodeRow, OperationRow, RunRow
 from infra.stores.artifacts import PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
+from infra.stores.facts import facts_of
 from infra.stores.feedback import BadTurn
+from infra.stores.runs import recalled_in
 from sandbox.script import Json
 
 
@@ -41,6 +44,10 @@ class RunRecord:
     #: In the order of the log, each with the time at which it was stored.
     operations: Sequence[tuple[Operation, datetime]]
     ended: Mapping[NodeId, RecordedNode]
+    #: The facts of single people that its models were shown.
+    personal_facts: Sequence[Fact] = ()
+    #: Whether they were shown a fact that is not kept any more.
+    facts_gone: bool = False
 
 
 class RunRecords:
@@ -74,7 +81,18 @@ class RunRecords:
             node = NodeId(name)
             attempts = await self._attempts.of(turn.thread, node) if node in scripts else ()
             ended[node] = await self._node(turn, outcome, ended_at, attempts)
-        return RunRecord(turn=turn, operations=operations, ended=ended)
+        facts, gone = await self._recalled(turn)
+        personal = [fact for fact in facts if fact.scope in (FactScope.ME, FactScope.EVERYWHERE)]
+        return RunRecord(turn=turn, operations=operations, ended=ended, personal_facts=personal, facts_gone=gone)
+
+    async def _recalled(self, turn: BadTurn) -> tuple[Sequence[Fact], bool]:
+        """Return the facts that models were shown in a turn, and whether some are not kept any more."""
+        row = select(RunRow.recalled).where(RunRow.of_turn(turn.thread, turn.turn))
+        async with self._database.snapshot() as connection:
+            noted = recalled_in((await connection.execute(row)).scalar_one_or_none())
+            ids = list(dict.fromkeys(one.fact for one in noted))
+            facts = await facts_of(connection, turn.thread, ids) if ids else ()
+        return facts, len(facts) < len(ids)
 
     async def _node(
         self,

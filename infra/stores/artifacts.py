@@ -6,13 +6,14 @@ stands for it until a row needs it, and again once none does.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
 from typing import Protocol
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +29,14 @@ UPLOAD_TIME = timedelta(hours=1)
 """An object that no row needs this long after its upload began never gets one."""
 
 _TRIES = 5
+
+_AGAIN_AFTER = timedelta(hours=1)
+"""An object that could not be deleted is tried again after this time: the others come first."""
+
+_FAILURES_IN_A_ROW = 5
+"""After so many the other store counts as out of reach."""
+
+_log = logging.getLogger(__name__)
 
 
 class Contents(Protocol):
@@ -109,15 +118,34 @@ class PostgresArtifacts:
         return content
 
     async def delete_discarded(self) -> int:
-        """Delete the objects that no row needs; return how many. One that cannot be deleted now stays noted."""
+        """Delete the objects that no row needs; return how many. One that cannot be deleted now stays noted.
+
+        Raises:
+            ContentUnavailable: the other store cannot be reached.
+        """
         if self._contents is None:
             return 0
         due = select(DiscardedContentRow.key).where(DiscardedContentRow.due_at <= func.now())
         keys = (await self._database.execute(due.order_by(DiscardedContentRow.due_at).limit(200))).scalars().all()
+        count = failures = 0
+        failed: ContentUnavailable | None = None
         for key in keys:
-            await self._contents.delete(key)
-            await self._database.execute(delete(DiscardedContentRow).where(DiscardedContentRow.key == key))
-        return len(keys)
+            of_key = DiscardedContentRow.key == key
+            try:
+                await self._contents.delete(key)
+            except ContentUnavailable as error:
+                later = update(DiscardedContentRow).where(of_key).values(due_at=func.now() + _AGAIN_AFTER)
+                await self._database.execute(later)
+                _log.warning("the object %s cannot be deleted now", key)
+                failed, failures = error, failures + 1
+                if failures == _FAILURES_IN_A_ROW:
+                    break
+                continue
+            await self._database.execute(delete(DiscardedContentRow).where(of_key))
+            count, failures = count + 1, 0
+        if failed is not None and (not count or failures == _FAILURES_IN_A_ROW):
+            raise failed
+        return count
 
     async def _uploaded(self, contents: Contents, thread: ThreadId, digest: Digest, content: bytes) -> str | None:
         """Return the key of a new object with the content; None: the tenant has it already."""

@@ -54,7 +54,7 @@ class AuditEvent(StrEnum):
     SHOWN = "shown"
     #: A person put other arguments in place of those asked about: the digest is that of the new call.
     EDITED = "edited"
-    #: A fact is remembered from now on: the digest is that of its place, id and words.
+    #: A fact is remembered from now on: the digest is that of its place and id.
     REMEMBERED = "remembered"
     #: A fact got other words.
     CORRECTED = "corrected"

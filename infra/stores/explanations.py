@@ -7,8 +7,8 @@ from agent.ids import ChannelId, Tenant, ThreadId
 from agent.plan.operations import Add, operation_from_json
 from bot.ports import Explanation
 from infra.db.database import Database
-from infra.db.tables import ApprovalRow, InboxRow, OperationRow, RunRow, json_text
-from infra.stores.facts import facts_of
+from infra.db.tables import ApprovalRow, InboxRow, OperationRow, RunRow
+from infra.stores.facts import facts_of, told_by
 from infra.stores.mailbox import messages_of
 from infra.stores.runs import cited_in, recalled_in, reflection_in
 
@@ -35,7 +35,7 @@ class PostgresExplanations:
             ids = list(dict.fromkeys(one.fact for one in recalled_in(run.recalled)))
             facts = await facts_of(connection, thread, ids) if ids else ()
             mail = await messages_of(connection, thread, InboxRow.turn == run.turn)
-        told = "\n".join((run.answer, *run.replies, *map(json_text, operations)))
+        told = told_by(run.answer, run.replies, operations)
         wanted = "\n".join(message.text for _, message in mail)
         nodes = [read.node for one in operations if isinstance(read := operation_from_json(one), Add)]
         tools = [tool for node in nodes for tool in ((node.tool,) if node.tool else node.tools)]
@@ -43,6 +43,7 @@ class PostgresExplanations:
         return Explanation(
             thread=thread,
             turn=run.turn,
+            began=run.started_at,
             facts=tuple(facts),
             used=tuple(fact for fact in facts if is_used(fact, wanted, told)),
             runbooks=cited_in(run.runbooks),

@@ -6,7 +6,7 @@ bounded namespaces, and nothing of a deleted fact is left in an index.
 """
 
 import base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,12 +34,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agent.approval import ApprovalKind, Decision
 from agent.errors import StoreUnavailable
-from agent.facts import Fact, FactId, Namespace, Readable, everywhere, search_words
-from agent.ids import ChannelId, Digest, Tenant, ThreadId, UserId, thread_parts
-from agent.plan.operations import digest_of
-from bot.ports import Kept
+from agent.facts import Fact, FactId, Namespace, Readable, everywhere, search_words, words_of_plan
+from agent.ids import ChannelId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
+from agent.plan.operations import digest_of, operation_from_json
+from bot.ports import Kept, Proposal
 from infra.db.database import Database
+from infra.db.tables import ApprovalRow
 from infra.stores.audit import AuditEvent, recording_of_tenant
 from sandbox.script import Json
 
@@ -67,8 +69,12 @@ _SHOWN = (
 _ENGLISH = cast("english", REGCONFIG)
 """Its endings are taken off words of every language alike, in facts and requests."""
 
-_MOST_LISTED = 1_000
+_MOST_LISTED = 5_000
+"""More than any place may have with the most facts that the configuration allows."""
+
 _MINUTE_SECONDS = 60.0
+_UNKNOWN = ("unknown",)
+"""Where words come from about which no card is known."""
 
 
 class PostgresFacts:
@@ -135,6 +141,29 @@ class PostgresFacts:
         row = (await self._database.execute(select(*_SHOWN).where(_under((tenant,)), _row.key == id, _STANDS))).first()
         return None if row is None else _fact(row)
 
+    async def noted(self, thread: ThreadId, ids: Sequence[FactId]) -> Sequence[Fact]:
+        """Return those of the facts that still stand, whoever may read them."""
+        async with self._database.autocommit() as connection:
+            return await facts_of(connection, thread, ids)
+
+    async def proposal(self, thread: ThreadId, node: NodeId) -> Proposal:
+        """Return what the newest card of a step said about the text that it wants to be remembered.
+
+        In doubt that is text of strangers.
+        """
+        asked = (
+            select(ApprovalRow.decided_by, ApprovalRow.facts)
+            .where(ApprovalRow.of_thread(thread), ApprovalRow.node == node)
+            .where(ApprovalRow.kind == ApprovalKind.APPROVE.value, ApprovalRow.status == Decision.APPROVED.value)
+            .order_by(ApprovalRow.asked.desc())
+            .limit(1)
+        )
+        row = (await self._database.execute(asked)).first()
+        if row is None:
+            return Proposal(outside=_UNKNOWN)
+        outside: Mapping[str, Sequence[str]] = row.facts.get("outside", {})
+        return Proposal(approved_by=_person(row.decided_by), outside=tuple(dict.fromkeys(outside.get("text", ()))))
+
     async def keep(self, fact: Fact, *, most: int) -> Kept:
         """Store a fact with its audit row, unless it stands already or its namespace is full."""
         async with self._database.begin() as connection:
@@ -181,6 +210,11 @@ class PostgresFacts:
         return (await self._database.execute(delete(_STORE).where(_EXPIRED))).rowcount
 
 
+def told_by(answer: str, replies: Iterable[str], operations: Iterable[Mapping[str, Json]]) -> str:
+    """Return what a turn's models wrote: its answer, its replies and the words of its plan."""
+    return "\n".join((answer, *replies, *words_of_plan(map(operation_from_json, operations))))
+
+
 async def facts_of(connection: AsyncConnection, thread: ThreadId, ids: Sequence[FactId]) -> Sequence[Fact]:
     """Return those facts of a thread's tenant that still stand, in the order of their ids."""
     rows = select(*_SHOWN).where(_under((thread_parts(thread).tenant,)), _row.key.in_(ids), _STANDS)
@@ -192,7 +226,9 @@ def _read(readable: Readable, *more: ColumnElement[Any]) -> Select[*tuple[Any, .
     """Return the query for what may be read."""
     places = [_text(namespace) for namespace in readable.namespaces]
     rows = select(*_SHOWN, *more).where(_row.prefix.in_(places), _STANDS)
-    return rows.where(_row.value["public"].astext == "true") if readable.only_public else rows
+    if readable.only_public:
+        rows = rows.where(_row.value["public"].astext == "true")
+    return rows.where(_row.value["shared"].astext == "true") if readable.only_shared else rows
 
 
 def _text(namespace: Namespace) -> str:
@@ -228,12 +264,18 @@ async def _in_store(connection: AsyncConnection, operation: Op) -> None:
 
 def _recorded(event: AuditEvent, fact: Fact, by: UserId, place: ChannelId) -> Insert:
     details: Mapping[str, Json] = {"fact": fact.id, "scope": fact.scope.value, "place": place}
-    digest = Digest(digest_of([*fact.namespace, fact.id, fact.text]))
+    digest = Digest(digest_of([*fact.namespace, fact.id]))  # of no word: who guesses one could check it for ever
     return recording_of_tenant(Tenant(fact.namespace[0]), event, digest=digest, by=by, details=details)
 
 
 def _value(fact: Fact) -> dict[str, Any]:
-    optional = {"link": fact.link, "corrected_by": fact.corrected_by}
+    optional: Mapping[str, object] = {
+        "link": fact.link,
+        "corrected_by": fact.corrected_by,
+        "shared": fact.shared,
+        "approved_by": fact.approved_by,
+        "outside": list(fact.outside),
+    }
     return {
         "text": fact.text,
         "words": " ".join(search_words(fact.text)),
@@ -246,9 +288,12 @@ def _value(fact: Fact) -> dict[str, Any]:
     }
 
 
+def _person(id: str | None) -> UserId | None:
+    return UserId(id) if id else None
+
+
 def _fact(row: Row[*tuple[Any, ...]]) -> Fact:
     value: Mapping[str, Any] = row.value
-    corrected_by = value.get("corrected_by")
     return Fact(
         id=FactId(row.key),
         namespace=tuple(str(row.prefix).split(".")),
@@ -257,8 +302,11 @@ def _fact(row: Row[*tuple[Any, ...]]) -> Fact:
         channel=ChannelId(value["channel"]),
         public=value["public"],
         at=datetime.fromisoformat(value["at"]),
+        shared=value.get("shared", False),
         link=value.get("link", ""),
         confidence=float(value["confidence"]),
         expires_at=row.expires_at,
-        corrected_by=None if corrected_by is None else UserId(corrected_by),
+        corrected_by=_person(value.get("corrected_by")),
+        approved_by=_person(value.get("approved_by")),
+        outside=tuple(value.get("outside", ())),
     )

@@ -5,13 +5,13 @@ then, so that a reference that comes at the same time either keeps the file or f
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, Text, and_, case, cast, exists, func, literal, or_, select, text, union, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import RowMapping, and_, case, exists, func, literal, or_, select, text, tuple_, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.approval import Decision
@@ -30,7 +30,6 @@ from agent.plan.operations import Add, LoggedOperation, Node, canonical_json, no
 from agent.plan.sources import Source
 from infra.db.database import Database
 from infra.db.tables import (
-    ApprovalRow,
     FileRow,
     InboxRow,
     LedgerRow,
@@ -77,6 +76,23 @@ _BEGIN = text("""
     ORDER BY made_at, name
 """)
 
+# An answer of a later turn than a file's, and any open request, may mean it by the last part of its name alone. A line
+# break stands in stored JSON as a backslash and an n.
+_NAMED = text(r"""
+    WITH given AS (
+        SELECT * FROM unnest(CAST(:names AS text[]), CAST(:turns AS integer[]), CAST(:ends AS text[]),
+            CAST(:patterns AS text[])) AS given (name, turn, ending, pattern)
+    ),
+    said AS (
+        SELECT turn, concat(answer, replies::text) AS words FROM runs WHERE tenant = :tenant AND thread = :thread
+        UNION ALL
+        SELECT NULL, concat(args::text, edited::text, title) FROM approvals
+        WHERE tenant = :tenant AND thread = :thread AND status = :pending
+    )
+    SELECT DISTINCT name FROM given JOIN said ON (said.turn IS NULL OR said.turn >= given.turn)
+        AND CASE WHEN strpos(words, ending) > 0 THEN words ~ pattern ELSE false END
+""")
+
 
 class PostgresFiles:
     """Files and FileRounds."""
@@ -85,6 +101,9 @@ class PostgresFiles:
         self._database = database
         self._log = log
         self._limits = limits
+        #: Workspace -> bytes above its quota that are left since the last pass of the chore: its idle threads have no
+        #: more to spare, so those at work give some.
+        self._excess: dict[Tenant, int] = {}
 
     async def find(self, thread: ThreadId, name: str) -> FileRecord | None:
         """Return the file of that name, or its tombstone."""
@@ -114,24 +133,31 @@ class PostgresFiles:
             rows[0]["bytes"] > self._limits.thread_bytes
             or rows[0]["run_bytes"] > self._limits.run_bytes
             or now - rows[0]["oldest"] > timedelta(days=self._limits.days)
+            or self._excess_of(thread) > 0
         ):
-            await self._evict(thread, number)
+            self._gone(thread, await self._evict(thread, number, self._excess_of(thread)))
         recent = [row for row in rows if row["name"] is not None]
         return PromptFiles.of(await self._aged(thread, recent, number), self._limits)
 
     async def prune(self) -> int:
-        """Evict what is too old, or too much for its workspace, in threads that have nothing under way.
+        """Evict what is too old, or too much for its run, thread or workspace, in threads that have nothing under way.
 
         Return how many files went.
         """
-        excess = await self._excesses()
+        self._excess = await self._excesses()
         count = 0
-        for thread in await self._due(excess):
-            tenant = thread_parts(thread).tenant
-            gone = await self._evict(thread, None, excess.get(tenant, 0))
-            excess[tenant] = excess.get(tenant, 0) - sum(gone.values())
+        for thread in await self._due(self._excess):
+            gone = await self._evict(thread, None, self._excess_of(thread))
+            self._gone(thread, gone)
             count += len(gone)
         return count
+
+    def _excess_of(self, thread: ThreadId) -> int:
+        return self._excess.get(thread_parts(thread).tenant, 0)
+
+    def _gone(self, thread: ThreadId, gone: Mapping[str, int]) -> None:
+        """Take what was evicted off the workspace's excess."""
+        self._excess[thread_parts(thread).tenant] = self._excess_of(thread) - sum(gone.values())
 
     async def _aged(self, thread: ThreadId, rows: Sequence[RowMapping], number: int) -> Sequence[KeptFile]:
         """Return files with their ages. Of turns before the last one every node has ended."""
@@ -158,7 +184,7 @@ class PostgresFiles:
             kept = _kept(rows, _steps_after(logged, ended, self._limits), number or 0)
             references = FileReferences(
                 nodes=referred_nodes(nodes, ended, await _audited(connection, thread)),
-                names=await _named(connection, thread, [row["name"] for row in rows], nodes, ended),
+                names=await _named(connection, thread, rows, nodes, ended),
             )
             gone = evictions(
                 kept,
@@ -188,7 +214,17 @@ class PostgresFiles:
         """Return threads with files that may go, those with the oldest first."""
         oldest = func.min(FileRow.made_at)
         too_old = FileRow.made_at < func.now() - timedelta(days=self._limits.days)
-        due = or_(too_old, FileRow.tenant.in_(list(excess)))
+        too_much = union(
+            *(
+                select(FileRow.tenant, FileRow.thread)
+                .where(FileRow.evicted_at.is_(None))
+                .group_by(FileRow.tenant, FileRow.thread, *by)
+                .having(func.sum(FileRow.size) > most)
+                for by, most in (((FileRow.turn,), self._limits.run_bytes), ((), self._limits.thread_bytes))
+            )
+        )
+        over_quota = tuple_(FileRow.tenant, FileRow.thread).in_(too_much)
+        due = or_(too_old, FileRow.tenant.in_(list(excess)), over_quota)
         unspared = or_(FileRow.spared_at.is_(None), FileRow.spared_at < func.now() - _SPARED_FOR)
         open_run = exists().where(
             RunRow.tenant == FileRow.tenant, RunRow.thread == FileRow.thread, RunRow.ended_at.is_(None)
@@ -242,21 +278,32 @@ async def _audited(connection: AsyncConnection, thread: ThreadId) -> frozenset[N
 async def _named(
     connection: AsyncConnection,
     thread: ThreadId,
-    names: Sequence[str],
+    files: Sequence[RowMapping],
     nodes: Mapping[NodeId, Node],
     ended: frozenset[NodeId],
 ) -> frozenset[str]:
-    """Return the files that an answer or a reply, an open request or an unfinished step names."""
+    """Return the files that an answer or a reply, an open request or an unfinished step names.
+
+    People are told of a file by the last part of its name, so that is enough; in doubt it is kept.
+    """
     written = "\n".join(canonical_json(node_json(node)) for node in nodes.values() if node.id not in ended)
-    found = {name for name in names if name in written}
-    given = select(func.unnest(literal(list(names), ARRAY(Text))).label("name")).subquery()
-    told = func.concat(RunRow.answer, cast(RunRow.replies, Text))
-    asked = func.concat(cast(ApprovalRow.args, Text), cast(ApprovalRow.edited, Text), ApprovalRow.title)
-    in_runs = exists().where(RunRow.of_thread(thread), func.strpos(told, given.c.name) > 0)
-    pending = ApprovalRow.status == Decision.PENDING.value
-    in_requests = exists().where(ApprovalRow.of_thread(thread), pending, func.strpos(asked, given.c.name) > 0)
-    rows = select(given.c.name).where(or_(in_runs, in_requests))
-    return frozenset(found | set((await connection.execute(rows)).scalars()))
+    ends = [str(row["name"]).rpartition("/")[2] for row in files]
+    found = {row["name"] for row, end in zip(files, ends, strict=True) if end in written}
+    values = {
+        **thread_key(thread),
+        "names": [row["name"] for row in files],
+        "turns": [row["turn"] for row in files],
+        "ends": ends,
+        "patterns": [_mention(end) for end in ends],
+        "pending": Decision.PENDING.value,
+    }
+    return frozenset(found | set((await connection.execute(_NAMED, values)).scalars()))
+
+
+def _mention(end: str) -> str:
+    """Return the server's regular expression for a name that is no part of a longer word."""
+    letters = re.sub(r"(\W)", r"\\\1", end)
+    return rf"((?<![[:alnum:]_])|(?<=\\[bfnrt])){letters}(?![[:alnum:]_])"
 
 
 async def _bury(connection: AsyncConnection, thread: ThreadId, gone: Mapping[str, Evicted]) -> None:

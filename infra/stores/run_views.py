@@ -34,9 +34,9 @@ from bot.ports import (
     places_of,
 )
 from infra.db.database import Database
-from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, OperationRow, PostRow, RunRow, json_text
+from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, OperationRow, PostRow, RunRow
 from infra.stores.approvals import FROZEN, record_in, request_in
-from infra.stores.facts import facts_of
+from infra.stores.facts import facts_of, told_by
 from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.stores.runs import cited_in, recalled_in
 from infra.stores.spending import spent_in
@@ -344,7 +344,7 @@ async def _with_facts(connection: AsyncConnection, view: RunView, recalled: Sequ
         return view
     planned = select(OperationRow.operation).where(OperationRow.of_thread(view.thread), OperationRow.turn == view.turn)
     operations = (await connection.execute(planned)).scalars()
-    told = "\n".join((view.answer, *view.replies, *map(json_text, operations)))
+    told = told_by(view.answer, view.replies, operations)
     asked = "\n".join(message.text for message in view.requests)
     return replace(view, facts=tuple(fact for fact in facts if is_used(fact, asked, told)))
 

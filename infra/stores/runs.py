@@ -1,8 +1,10 @@
 """One row per turn of a thread: who asked, where it stands, what was answered."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, func, literal, select, text, update
@@ -24,6 +26,17 @@ _MOVE = text("""
     WHERE tenant = :tenant AND thread = :thread AND turn = :turn AND ended_at IS NULL
 """)
 
+# In place of one that it repeats (`Reflection.repeats`).
+_REFLECT = text("""
+    UPDATE runs SET reflections = (
+        SELECT json_agg(value ORDER BY place) FROM (
+            SELECT value, place FROM json_array_elements(reflections) WITH ORDINALITY AS kept (value, place)
+            WHERE :basis = '' OR value->>'basis' IS DISTINCT FROM :basis OR value->>'author' IS DISTINCT FROM :author
+            UNION ALL SELECT CAST(:added AS json), 1 + json_array_length(reflections)
+        ) AS all_of_them
+    ) WHERE tenant = :tenant AND thread = :thread AND turn = :turn
+""")
+
 _READ = (
     RunRow.requester,
     RunRow.status,
@@ -42,6 +55,7 @@ _WITH_MAIL = (
     .order_by(InboxRow.id)
 )
 
+_OUTSIDE = "outside"
 _OF_CANVAS = ("canvas", "shown", "whole")
 _NO_CANVAS: Mapping[str, Any] = {}
 
@@ -125,25 +139,18 @@ class PostgresRuns:
         )
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
-        """Add to the turn's reflections; one runner writes them."""
-        added: Mapping[str, object] = {
-            "choice": reflection.choice.value,
-            "failed": list(reflection.failed),
-            **({"why": reflection.why} if reflection.why else {}),
-            **({"at_end": True} if reflection.at_end else {}),
-        }
-        async with self._database.begin() as connection:
-            row = select(RunRow.reflections).where(RunRow.of_turn(thread, turn)).with_for_update()
-            before = (await connection.execute(row)).scalar_one()
-            more = update(RunRow).where(RunRow.of_turn(thread, turn)).values(reflections=[*before, added])
-            await connection.execute(more)
+        """Add to the turn's reflections, in place of one that it repeats; one runner writes them."""
+        values = {"turn": turn, "basis": reflection.basis, "author": reflection.author or ""}
+        added = json.dumps(_reflection_json(reflection))
+        await self._database.execute(_REFLECT, {**thread_key(thread), **values, "added": added})
 
     async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
         """Add to the facts of the turn; one runner writes them."""
         async with self._database.begin() as connection:
             row = select(RunRow.recalled).where(RunRow.of_turn(thread, turn)).with_for_update()
             before = recalled_in((await connection.execute(row)).scalar_one())
-            every = [[told.author, told.fact] for told in dict.fromkeys((*before, *facts))]
+            told = dict.fromkeys((*before, *facts))
+            every = [[one.author, one.fact, *([_OUTSIDE] if one.outside else ())] for one in told]
             await connection.execute(update(RunRow).where(RunRow.of_turn(thread, turn)).values(recalled=every))
 
     async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
@@ -158,7 +165,7 @@ class PostgresRuns:
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         """Return the ended turns between the two."""
         ended = (
-            select(RunRow.turn, RunRow.answer, RunRow.replies, RunRow.runbooks)
+            select(RunRow.turn, RunRow.answer, RunRow.replies, RunRow.runbooks, RunRow.recalled)
             .where(RunRow.of_thread(thread), RunRow.turn > after_turn, RunRow.turn < before_turn)
             .where(RunRow.ended_at.is_not(None))
             .order_by(RunRow.turn)
@@ -175,7 +182,8 @@ class PostgresRuns:
                 requests=tuple(asked[row.turn]),
                 answer=row.answer,
                 replies=tuple(row.replies),
-                canvases=any(book.canvas for book in runbooks_in(row.runbooks)),
+                outside=any(book.canvas for book in runbooks_in(row.runbooks))
+                or any(told.outside for told in recalled_in(row.recalled)),
             )
             for row in turns
         ]
@@ -183,7 +191,9 @@ class PostgresRuns:
 
 def recalled_in(value: Any) -> tuple[Recalled, ...]:
     """Return the facts that a turn's row names."""
-    return tuple(Recalled(author=UserId(author), fact=FactId(fact)) for author, fact in value or ())
+    return tuple(
+        Recalled(author=UserId(author), fact=FactId(fact), outside=bool(more)) for author, fact, *more in value or ()
+    )
 
 
 def runbooks_in(value: Any) -> tuple[RunbookUsed, ...]:
@@ -205,6 +215,15 @@ def _runbook_json(used: RunbookUsed) -> Sequence[object]:
     return [used.name, used.source, *([{key: getattr(used, key) for key in _OF_CANVAS}] if used.canvas else ())]
 
 
+def _reflection_json(reflection: Reflection) -> Mapping[str, object]:
+    """Return a decision as a turn's row holds it; what is empty is left out."""
+    texts = {"why": reflection.why, "round": reflection.round, "author": reflection.author, "basis": reflection.basis}
+    marks = {"at_end": reflection.at_end, "beyond": reflection.beyond}
+    at = {} if reflection.at is None else {"at": reflection.at.isoformat()}
+    more = {key: value for key, value in (texts | marks).items() if value}
+    return {"choice": reflection.choice.value, "failed": list(reflection.failed), **more, **at}
+
+
 def reflection_in(value: Mapping[str, Any]) -> Reflection:
     """Return a decision as a turn's row holds it."""
     return Reflection(
@@ -212,4 +231,9 @@ def reflection_in(value: Mapping[str, Any]) -> Reflection:
         failed=tuple(NodeId(node) for node in value["failed"]),
         why=value.get("why", ""),
         at_end=value.get("at_end", False),
+        beyond=value.get("beyond", False),
+        round=value.get("round", 0),
+        author=UserId(value["author"]) if "author" in value else None,
+        at=datetime.fromisoformat(value["at"]) if "at" in value else None,
+        basis=value.get("basis", ""),
     )

@@ -32,6 +32,7 @@ from infra.tools.kubernetes.settings import ClusterConfig, KubernetesConfig
 from infra.tools.mail import MailConfig, send_mail
 from infra.tools.prometheus import PROMETHEUS_TOOLS, PrometheusConfig, prometheus_tools
 from infra.tools.python_tools import PythonToolFound, python_tools
+from infra.tools.reducers import REDUCE_LIST, REQUIRE_PASSED, reduce_list, require_passed
 from infra.tools.save_runbook import save_runbook
 from infra.tools.secret import Secret
 from infra.tools.sql import SqlConfig, sql_query
@@ -108,7 +109,7 @@ class ToolsConfig:
     disabled: Annotated[frozenset[str], AfterValidator(known_names)] = frozenset()
 
 
-SETTLED = frozenset({"calculate", "calculate_time", "current_time"}) | FILE_TOOLS
+SETTLED = frozenset({"calculate", "calculate_time", "current_time", REDUCE_LIST, REQUIRE_PASSED}) | FILE_TOOLS
 """The names of the tools that need no settings."""
 
 _NO_TOOL = frozenset({"disabled", "git", "kubernetes", "paths", "prometheus"})
@@ -143,7 +144,8 @@ async def open_tools(config: ToolsConfig, files: ThreadFiles | None = None) -> A
     Without `files` the tools that read a thread's files can only be planned.
     """
     async with AsyncExitStack() as stack:
-        tools: list[Tool] = [calculate(), calculate_time(), current_time(), *file_tools(files)]
+        tools: list[Tool] = [calculate(), calculate_time(), current_time(), reduce_list(), require_passed()]
+        tools += file_tools(files)
         if config.http_get is not None:
             tools.append(http_get(config.http_get))
         if config.read_access_log is not None:

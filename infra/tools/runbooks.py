@@ -1,9 +1,11 @@
 """Runbooks from a folder or a git repository, read again when they change; a file that is none is left out."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +26,10 @@ _LOOKED_AT_SECONDS = 5.0
 _MOST_ENTRIES = 5_000
 _MOST_BYTES = 4 * LONGEST
 _GIT_SECONDS = 60.0
+_TERMINATION_SECONDS = 2.0
+_STALE_LOCK_SECONDS = 2 * _GIT_SECONDS
+"""A lock of git's that is so old belongs to a process that was killed."""
+
 _NO_PROMPT: Mapping[str, str] = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -55,6 +61,11 @@ class RunbooksConfig:
     #: Minutes for which they count as they were read.
     canvas_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 1.0
 
+    @property
+    def is_used(self) -> bool:
+        """Whether there may be runbooks."""
+        return self.folder is not None or bool(self.repository) or self.canvases
+
 
 @dataclass(kw_only=True)
 class RunbookFiles:
@@ -66,7 +77,6 @@ class RunbookFiles:
     clock: Callable[[], float] = time.monotonic
     _known: Sequence[Runbook] = field(default=(), init=False)
     _looked_at: float = field(default=-_LOOKED_AT_SECONDS, init=False)
-    _fetched_at: float | None = field(default=None, init=False)
     _told: set[str] = field(default_factory=set[str], init=False)
 
     async def of(self, thread: ThreadId) -> Sequence[Runbook]:  # noqa: ARG002 -- they are those of every thread
@@ -76,24 +86,23 @@ class RunbookFiles:
             self._looked_at = self.clock()
         return self._known
 
-    async def fetch_due(self) -> int:
-        """Bring the clone of the repository up to date when it is time; return whether it was, as a number.
+    async def follow(self, well: Callable[[], None]) -> None:
+        """Bring the clone of the repository up to date now and at every interval; call `well` each time.
 
-        A repository that cannot be reached leaves the runbooks as they were.
+        A `Work` of `sandbox/background_task.py`. A repository that cannot be reached leaves the runbooks as they were.
+
+        Raises:
+            RepositoryNotFetched: it cannot be reached, does not answer in time, or the clone cannot be written.
         """
-        if not self.config.repository:
-            return 0
-        if self._fetched_at is not None and self.clock() - self._fetched_at < 60 * self.config.fetch_minutes:
-            return 0
-        self._fetched_at = self.clock()
-        try:
-            async with asyncio.timeout(_GIT_SECONDS):
-                await self._fetch()
-        except (OSError, TimeoutError, _GitFailed) as error:
-            _log.warning("the runbooks' repository cannot be fetched: %s", type(error).__name__)
-            return 0
-        self._looked_at = -_LOOKED_AT_SECONDS
-        return 1
+        while True:
+            try:
+                async with asyncio.timeout(_GIT_SECONDS):
+                    await self._fetch()
+            except (OSError, TimeoutError, _GitFailed) as error:
+                raise RepositoryNotFetched(type(error).__name__) from None
+            self._looked_at = -_LOOKED_AT_SECONDS
+            well()
+            await asyncio.sleep(60 * self.config.fetch_minutes)
 
     @property
     def _clone(self) -> Path:
@@ -105,6 +114,7 @@ class RunbookFiles:
         if not (clone / ".git").is_dir():
             await asyncio.to_thread(clone.mkdir, parents=True, exist_ok=True)
             await _git(clone, "init", "--quiet")
+        await asyncio.to_thread(_remove_stale_locks, clone / ".git")
         await _git(clone, "fetch", "--quiet", "--depth=1", "--no-tags", "--", self.config.repository, branch)
         await _git(clone, "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
 
@@ -137,6 +147,10 @@ class RunbookFiles:
             return None
 
 
+class RepositoryNotFetched(Exception):
+    """The runbooks' repository could not be fetched; its text is the type of the error."""
+
+
 class _GitFailed(Exception):
     """git ended with an error; what it printed may hold a password."""
 
@@ -149,14 +163,32 @@ async def _git(folder: Path, *words: str) -> None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env={**environment, **_NO_PROMPT},
+        start_new_session=True,
     )
     try:
         if await process.wait() != 0:
             raise _GitFailed
     finally:
         if process.returncode is None:
-            process.kill()
+            await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End git with the programs that it started for the connection; it removes its locks where it gets the time."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(_TERMINATION_SECONDS):
             await process.wait()
+    except TimeoutError:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def _remove_stale_locks(folder: Path) -> None:
+    for lock in folder.glob("*.lock"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - lock.stat().st_mtime > _STALE_LOCK_SECONDS:
+                lock.unlink()
 
 
 def _files(root: Path) -> Iterable[Path]:

@@ -72,6 +72,45 @@ async def test_a_conclusion_asks_and_the_words_of_a_person_go_on(database_url: U
             assert roles(scene.model.requests) == ["planner", "conclude", "planner", "conclude"]
 
 
+def says(text: str) -> Script:
+    """Return a conclusion in the plan language."""
+    return Script(role="conclude", answer=text, times=1)
+
+
+async def test_a_conclusion_in_python_plans_on_with_its_reason_after_a_plan_in_json(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, []) as scene:
+        url = scene.effects.url
+        python = f'''# the first page names others
+more = http_get(url="{url}/more")  # Look further
+if more.body.name == "more":
+    slack_post_message(channel="#incidents", text=f"found {{more.body.name}}")  # Tell it
+'''
+        json_again = goes_on(fetch("last", f"{url}/last"))
+        for script in (planned(fetch("first", f"{url}/first")), says(python), json_again, ANSWERS):
+            scene.model.add(script)
+        async with scene.asked("look, and look further") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
+            await scene.people.post("Grace", "ops", "@Greenlight !explain", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: seen.says("planned anew: the first page names others"), "the reason")
+        assert roles(scene.model.requests) == ["planner", "conclude", "conclude", "conclude"]
+        assert list(results_told(scene.model.requests[-1])) == ["first", "more", "slack_post_message_1", "last"]
+        assert dict(scene.effects.calls) == {"first": 1, "more": 1, "last": 1}
+        assert [str(message["text"]) for message in await scene.people.messages("incidents")] == ["found more"]
+
+
+async def test_a_conclusion_in_python_asks(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, []) as scene:
+        scene.model.add(planned(fetch("first", f"{scene.effects.url}/first"), contains="look at"))
+        scene.model.add(says('ask("Which region do you mean?")\n'))
+        async with scene.asked("look at my region") as observer:
+            await observer.until(lambda seen: seen.says("Which region do you mean?"), "the question")
+            assert not answered(observer)
+
+
 async def test_operations_with_a_fault_go_back_once_and_run_only_when_all_are_right(
     database_url: URL, tmp_path: Path
 ) -> None:

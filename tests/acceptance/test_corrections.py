@@ -14,10 +14,10 @@ from infra.dev.demo.thread_observer import ThreadObserver
 from infra.wiring import Part
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
-from tests.acceptance.assertions import answered, rows, states
+from tests.acceptance.assertions import answered, done, rows, states, whispers
 from tests.acceptance.clicks import open_calls
 from tests.acceptance.forms import opened, picked, submit
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, tool
 from tests.acceptance.processes import greenlight_worker
 from tests.acceptance.undo_steps import say
 
@@ -86,6 +86,77 @@ async def test_a_waiting_card_is_withdrawn_and_asked_anew_with_the_set_result(
             await observer.until(answered, "the answer")
         assert await said(scene) == ["18 of third"]
         assert scene.effects.calls == {"a": 2, "other": 1, "third": 1}
+
+
+WRITES = """
+def main(inputs):
+    tools.files_write(name="report.md", text="total %s" % inputs["name"])
+    return "written"
+"""
+
+
+async def test_who_reads_a_file_by_its_name_reads_the_one_that_is_made_with_the_set_result(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        head = tool("head", "files_head", {"name": "1/make/report.md"}, depends_on=["make"])
+        scene.model.add(
+            planned(
+                fetch("a", f"{scene.effects.url}/a"),
+                package("make", WRITES, inputs={"name": "${a#/body/name}"}),
+                head,
+                post("tell", "${a#/body/calls}: ${make}, ${head#/text}"),
+            )
+        )
+        # A later turn reads the file, too, and says nothing of the step that made it.
+        read = tool("read", "files_read", {"name": "1/make/report.md"})
+        scene.model.add(planned(read, post("late", "late ${read#/text}")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: asks(seen, "1: written, total a"), "the card")
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(answered, "the answer")
+            await say(scene, observer, "@Greenlight once more")
+            await observer.until(lambda seen: asks(seen, "late total a"), "the card of the second turn")
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(lambda seen: "complete" in states(seen).get("late", ""), "the second post")
+            await say(scene, observer, '!set a {"body": {"name": 17, "calls": 5}}')
+            await observer.until(lambda seen: len(open_calls(seen)) == 2, "the cards")
+            assert open_calls(observer, "5: written, total 17")
+            assert open_calls(observer, "late total 17")
+        assert await said(scene) == ["1: written, total a", "late total a"]
+
+
+async def test_another_member_sets_a_result_and_a_guest_sets_none(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "name ${a#/body/name}")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: asks(seen, "name a"), "the card")
+            await say(scene, observer, '!set a {"body": {"name": "guest"}}', who="Gus")
+            # Two people at once: both are taken in, one after the other, and one card is left.
+            await say(scene, observer, '!set a {"body": {"name": "one"}}', who="Grace")
+            await say(scene, observer, '!set a {"body": {"name": "two"}}', who="Linus")
+            await observer.until(lambda seen: asks(seen, "name two"), "the card with the last result")
+            set_once_each = {"a", "a-set", "a-set2"}
+            await observer.until(
+                lambda seen: {step for step in states(seen) if step[0] == "a"} == set_once_each, "both"
+            )
+            assert "guests can't start work" in (await whispers(scene, "U0GUEST"))[0]
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(lambda seen: "complete" in states(seen).get("tell-again2", ""), "the post")
+        assert await said(scene) == ["name two"]
+
+
+async def test_what_a_stop_withdrew_is_told_when_its_result_is_set(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "name ${a#/body/name}")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: asks(seen, "name a"), "the card")
+            await say(scene, observer, "!stop")
+            await observer.until(done, "the end")
+            await say(scene, observer, '!set a {"body": {"name": "b"}}')
+            await observer.until(lambda seen: seen.says("Withdrawn before", "Title of tell"), "that it stays withdrawn")
+            assert open_calls(observer) == []
+        assert await said(scene) == []
 
 
 async def test_a_call_that_was_made_is_not_repeated_without_a_yes(database_url: URL, tmp_path: Path) -> None:

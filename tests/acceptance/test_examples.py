@@ -83,9 +83,10 @@ def test_the_command_lists_the_examples_and_refuses_an_unknown_one() -> None:
     assert "self-healing: " in unknown.stderr
 
 
-def test_the_command_plays_an_example_headless() -> None:
+@pytest.mark.parametrize(("name", "told"), [("calculate", "446.576"), ("ask-first", "Grace decides: approved")])
+def test_the_command_plays_an_example_and_its_people_headless(name: str, told: str) -> None:
     played = subprocess.run(
-        [GREENLIGHT, "demo", "--check", "--example", "calculate"], capture_output=True, text=True, check=False
+        [GREENLIGHT, "demo", "--check", "--example", name], capture_output=True, text=True, check=False
     )
     assert played.returncode == 0, played.stdout + played.stderr
-    assert "446.576" in played.stdout
+    assert told in played.stdout

@@ -20,6 +20,7 @@ from tests.acceptance.assertions import answered, rows, whispers
 from tests.acceptance.clicks import late_click
 from tests.acceptance.forms import opened, submit, text_of
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned
+from tests.acceptance.test_long_term_memory import say
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 ADA, GUEST = "U0ADA", "U0GUEST"
@@ -170,6 +171,20 @@ async def test_bad_run_whose_script_called_tools_becomes_a_goal_that_is_replayed
     assert ["bad_arguments" in step["fails"] for step in of_script if "fails" in step] == [True]
     assert goal["steps"]["look"]["after"] == [name for name in goal["steps"] if name.startswith("read/")]
     await replays_offline(tmp_path)
+
+
+async def test_bad_run_whose_plan_uses_a_fact_of_one_person_becomes_no_goal(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        await say(scene, "Ada", "ops", "remember for me that my customer is northwind")
+        scene.model.add(planned(fetch("look", f"{scene.effects.url}/northwind")))
+        async with scene.asked("how is my customer?") as observer:
+            await observer.until(answered, "the answer")
+            assert "northwind" in scene.model.requests_of("planner")[0].last, "the fact was recalled"
+            await down(scene, observer, "Ada", "wrong")
+    file = tmp_path / "bad.json"
+    written = await greenlight("--feedback", str(file), DATABASE_URL=database_url.render_as_string(hide_password=False))
+    assert "its plan uses a fact that only one person may see" in written.stderr
+    assert "northwind" not in file.read_text()
 
 
 async def goal_of_bad_run(url: URL, data: Path) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from bot import wording
 from bot.payloads import FILE_POST_ACTION, FILE_SHOW_ACTION, FILES_ACTION
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import Script
@@ -139,6 +140,56 @@ async def test_people_look_into_files_and_have_one_posted(database_url: URL, tmp
                 ),
                 "the file",
             )
+
+
+async def test_a_personal_file_is_shown_to_its_author_alone_and_posted_by_nobody(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        for number in range(12):
+            await scene.people.post("Ada", "ops", f"{number} {LONG}")
+        scene.model.add(planned(tool("notes", "slack_read_channel", {"channel": "#ops"})))
+        async with scene.asked("what was it") as observer:
+            await observer.until(answered_and_done, "the answer")
+            await observer.until(lambda seen: FILES_ACTION in json.dumps(seen.boards()[-1].message), "the button")
+            board = str(observer.boards()[0].message["ts"])
+            await scene.people.click("Grace", observer.channel, board, FILES_ACTION)
+            theirs = json.dumps(await opened(scene, "Grace"), ensure_ascii=False)
+            assert "1/notes/notes.json" in theirs
+            assert wording.FILE_NOT_YOURS in theirs
+            assert not any(word in theirs for word in (FILE_SHOW_ACTION, FILE_POST_ACTION, "incident"))
+            await scene.people.click("Ada", observer.channel, board, FILES_ACTION)
+            own = json.dumps(await opened(scene, "Ada"), ensure_ascii=False)
+            assert FILE_SHOW_ACTION in own
+            assert FILE_POST_ACTION not in own
+
+
+async def test_an_answer_that_speaks_of_a_file_keeps_it_and_the_quota_takes_the_other(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def tight(table: dict[str, object]) -> None:
+        table["files"] = {"thread_bytes": 1, "prompt_rounds": 1}
+
+    answers = Script(role="conclude", answer="ANSWER\nAll is well: see report.md under Files.", times=1)
+    async with app_scene(database_url, tmp_path, [answers], configuration=tight) as scene:
+        for script in (ENDS, concludes("ANSWER: done")):
+            scene.model.add(script)
+        scene.model.add(planned(package("make", MAKES)))
+        for number in (1, 2):
+            scene.model.add(planned(tool(f"sum{number}", "calculate", {"expression": "1+1"})))
+        scene.model.add(planned(tool("look", "files_list", {})))
+        async with scene.asked("make a report") as observer:
+            await observer.until(lambda seen: seen.says("All is well"), "the answer")
+            for number in range(1, 4):
+                await scene.people.post("Ada", "ops", f"@Greenlight go {number}", thread_ts=observer.thread_ts)
+                await observer.until(
+                    lambda seen, number=number: sum(text.startswith("ANSWER: done") for text in seen.words()) == number,
+                    f"answer {number}",
+                )
+        results = results_told(scene.model.requests_of("conclude")[-1])
+    evicted = {file["name"]: file.get("evicted") for file in results["look"]["files"]}
+    assert evicted["1/make/report.md"] is None
+    assert evicted["1/make/make.json"]
 
 
 async def test_an_evicted_file_is_a_tombstone_that_says_what_it_was(database_url: URL, tmp_path: Path) -> None:

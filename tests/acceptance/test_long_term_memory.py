@@ -17,6 +17,7 @@ from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.wire import prompt_text
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, answered_and_done, rows, whispers
+from tests.acceptance.parked_runs import until
 from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, planned, post, tool
 from tests.fakes.planning import sections
 
@@ -171,13 +172,47 @@ async def test_what_was_said_in_a_private_place_is_recalled_nowhere_else_and_by_
         assert opened == ["canary team"], "it was private when that was said"
 
 
-async def test_a_workspace_recalls_nothing_of_another(database_url: URL, tmp_path: Path) -> None:
+async def test_a_workspace_recalls_lists_and_changes_nothing_of_another(database_url: URL, tmp_path: Path) -> None:
     async with app_scene(database_url, tmp_path, [ENDS, replies()]) as scene:
-        await say(scene, "Ada", "ops", "remember for the team that canary team")
-        await rows(database_url, "UPDATE store SET prefix = replace(prefix, 'T0LOCAL', 'T0OTHER') RETURNING key")
+        words = await say(scene, "Ada", "ops", "remember for the team that canary team")
+        await say(scene, "Ada", "ops", "remember for me everywhere that canary ada")
+    fact = words.partition("memory forget ")[2].partition("`")[0]
+    async with app_scene(database_url, tmp_path, [ENDS, replies()], started=False) as scene:
+        another_workspace(scene)
+        await scene.start_app()
         assert facts_in(await ask(scene, "Ada", "ops", "what about the canary?")) == []
-        assert "canary" not in await command(scene, "Ada", "ops", "memory")
-        assert "canary" not in await command(scene, "Ada", "ops", "memory mine")
+        for listing in ("memory", "memory mine"):
+            assert "canary" not in await command(scene, "Ada", "ops", listing)
+        for change in (f"forget {fact}", f"correct {fact} canary of others"):
+            assert "nothing with that id" in await command(scene, "Ada", "ops", f"memory {change}")
+        await say(scene, "Ada", "ops", "remember for the team that canary two")
+        assert facts_in(await ask(scene, "Ada", "ops", "what about the canary?")) == ["canary two"]
+        await command(scene, "Ada", "ops", "memory forget mine")
+        prefixes = await rows(database_url, "SELECT prefix FROM store ORDER BY prefix")
+        assert prefixes == [("T0LOCAL.team",), ("T0LOCAL.user.U0ADA.everywhere",), ("T0SECOND.team",)]
+    async with app_scene(database_url, tmp_path, [ENDS, replies()]) as scene:
+        assert facts_in(await ask(scene, "Ada", "ops", "what about the canary?")) == ["canary ada", "canary team"]
+
+
+def another_workspace(scene: AppScene) -> None:
+    """Make the scene's workspace another one, in which everybody has the ids that they have in the first."""
+    team = scene.workspace.backend.team
+    for person in team.people.values():
+        if person.team_id == team.id:
+            person.team_id = "T0SECOND"
+    team.id = "T0SECOND"
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["remember that outage on Friday? Find its cause", "remember that outage on Friday.\nPlease find its cause"],
+)
+async def test_a_request_that_begins_like_a_wish_to_remember_is_planned(
+    message: str, database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, replies()]) as scene:
+        assert "find its cause" in (await ask(scene, "Ada", "ops", message)).last.lower()
+        assert await rows(database_url, "SELECT key FROM store") == []
 
 
 def vectors(table: dict[str, object]) -> None:
@@ -270,13 +305,23 @@ async def test_what_may_not_be_kept_is_refused_in_words_and_nothing_is_stored(
         assert len(await rows(database_url, "SELECT 1 FROM store")) == 1
 
 
-async def test_an_expired_fact_is_neither_recalled_nor_listed(database_url: URL, tmp_path: Path) -> None:
+async def test_an_expired_fact_is_neither_recalled_nor_listed_and_soon_in_no_table(
+    database_url: URL, tmp_path: Path
+) -> None:
     async with app_scene(database_url, tmp_path, [ENDS, replies()]) as scene:
-        await say(scene, "Ada", "ops", "remember for 1 day that canary")
-        assert facts_in(await ask(scene, "Ada", "ops", "the canary?")) == ["canary"]
+        await say(scene, "Ada", "ops", "remember for 1 day that the canary is nachtigall")
+        assert facts_in(await ask(scene, "Ada", "ops", "the canary?")) == ["the canary is nachtigall"]
         await rows(database_url, "UPDATE store SET expires_at = now() - interval '1 second' RETURNING key")
         assert facts_in(await ask(scene, "Ada", "ops", "the canary?")) == []
         assert "canary" not in await command(scene, "Ada", "ops", "memory")
+        await scene.stop_app()  # a worker prunes as it starts
+        await scene.start_app()
+
+        async def pruned() -> bool:
+            return await rows(database_url, "SELECT key FROM store") == []
+
+        await until(pruned)
+        assert "nachtigall" not in await everything(database_url)
 
 
 def unasked(table: dict[str, object]) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from sqlalchemy import URL, text
 
 from infra.db.database import Database
@@ -13,6 +14,7 @@ from infra.dev.scripted_model.wire import prompt_text
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, done
 from tests.acceptance.plans import ANSWERS, fetch, goes_on, lines, package, planned
+from tests.fakes.tokens import count_tokens
 
 LEAST_SHARE = 0.6
 
@@ -22,12 +24,12 @@ def alike(one: str, other: str) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def cached_share(requests: Sequence[ModelRequest], *, after: int) -> float:
-    """Return the share of the characters of these requests that an earlier one of them begins with; the first ones,
-    which have nothing before them, do not count in the whole."""
+def cached_share(requests: Sequence[ModelRequest]) -> float:
+    """Return the share of the tokens of all of a run's requests that an earlier one of them begins with."""
     prompts = [prompt_text(request) for request in requests]
     known = [max((alike(prompt, earlier) for earlier in prompts[:at]), default=0) for at, prompt in enumerate(prompts)]
-    return sum(known[after:]) / sum(map(len, prompts[after:]))
+    cached = sum(count_tokens(prompt[:same]) for prompt, same in zip(prompts, known, strict=True))
+    return cached / sum(map(count_tokens, prompts))
 
 
 async def test_the_second_request_of_a_run_begins_with_the_first_ones_bytes(database_url: URL, tmp_path: Path) -> None:
@@ -40,7 +42,9 @@ async def test_the_second_request_of_a_run_begins_with_the_first_ones_bytes(data
         same = alike(first, prompt_text(conclude))
         assert first[same - 7 : same + 3].startswith("\n\n## ") or first[same:].startswith("Now\n"), first[same - 40 :]
         assert len(first) - same < 60, "only the time, which comes last, differs"
-        assert cached_share(scene.model.requests, after=1) >= LEAST_SHARE
+        share = cached_share(scene.model.requests)
+        print(f"of two requests, {share:.3f}; of the second one alone twice as much")
+        assert 0.4 <= share < 0.5, "the first request has nothing before it"
 
 
 async def test_a_run_of_one_round_has_more_than_half_of_its_prompts_in_the_cache(
@@ -53,8 +57,8 @@ async def test_a_run_of_one_round_has_more_than_half_of_its_prompts_in_the_cache
         async with scene.asked("look, and look further") as observer:
             await observer.until(answered, "the answer")
         assert [request.role for request in scene.model.requests] == ["planner", "conclude", "conclude"]
-        share = cached_share(scene.model.requests, after=0)
-        print(f"of all prompt tokens, the first request's included: {share:.3f}")
+        share = cached_share(scene.model.requests)
+        print(f"of three requests, {share:.3f}")
         assert share >= LEAST_SHARE
 
 
@@ -80,7 +84,7 @@ async def test_every_request_of_a_thread_has_one_system_message_repairs_and_foll
         assert all(request.messages[0].role == "system" for request in requests)
         faults = requests[1]
         assert prompt_text(faults).startswith(prompt_text(requests[0])), "a repair round goes on from what was said"
-        assert cached_share(requests, after=1) >= LEAST_SHARE
+        assert cached_share(requests) >= LEAST_SHARE
 
 
 def priced(table: dict[str, object]) -> None:
@@ -88,10 +92,15 @@ def priced(table: dict[str, object]) -> None:
     table["prices"] = {"currency": "EUR", "models": {MODEL_NAME: price}}
 
 
+@pytest.mark.parametrize("wire", ["chat", "responses"])
 async def test_cached_tokens_that_the_server_reports_are_counted_shown_and_priced(
-    database_url: URL, tmp_path: Path
+    database_url: URL, tmp_path: Path, wire: str
 ) -> None:
-    async with app_scene(database_url, tmp_path, [ANSWERS], configuration=priced) as scene:
+    def configured(table: dict[str, object]) -> None:
+        priced(table)
+        table["model"] = {"use_responses_api": dict.fromkeys(("planner", "conclude"), wire == "responses")}
+
+    async with app_scene(database_url, tmp_path, [ANSWERS], configuration=configured) as scene:
         scene.model.caches = True
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked("look") as observer:
@@ -102,6 +111,7 @@ async def test_cached_tokens_that_the_server_reports_are_counted_shown_and_price
         assert told is not None, board
         tokens, cached = (int(told[group].replace(",", "")) for group in (1, 2))
         read = sum(-(-len(message.text) // 4) for request in scene.model.requests for message in request.messages)
+        assert {request.api for request in scene.model.requests} == {wire}
         assert 1024 <= cached < read < tokens
         expected = ((read - cached) * 100 + cached * 10 + (tokens - read) * 1000) / 1_000_000
         assert abs(float(told[3]) - expected) < 0.001

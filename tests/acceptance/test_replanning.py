@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import URL, text
 
 from infra.db.database import Database
@@ -52,6 +54,14 @@ async def _asked(url: URL) -> list[str]:
         nodes = [str(name) for name in rows.scalars()]
     await database.close()
     return nodes
+
+
+async def _reflections(url: URL) -> list[dict[str, Any]]:
+    """Return the decisions in the record of the newest run."""
+    database = Database(url)
+    found = await database.execute(text("SELECT reflections FROM runs ORDER BY started_at DESC LIMIT 1"))
+    await database.close()
+    return list(found.scalar_one())
 
 
 async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a_person_is_asked(
@@ -119,6 +129,48 @@ async def test_a_failure_while_a_card_is_open_is_planned_around_and_the_approval
             assert dict(scene.effects.calls) == {"around": 1}
 
 
+WORD = "CONTINUE\nThe card is all that is needed."
+STATEMENTS = """# the other address answers
+around = http_get(url="{url}/around")  # Look there
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (STATEMENTS, "planned anew: the other address answers"),
+        (WORD, "The card is all that is needed."),
+        ('ask("Which of the two addresses?")', "Which of the two addresses?"),
+    ],
+    ids=["statements", "word", "ask"],
+)
+async def test_a_failure_while_a_card_is_open_is_decided_about_in_the_plan_language(
+    database_url: URL, tmp_path: Path, said: str, reason: str
+) -> None:
+    async with app_scene(database_url, tmp_path, [], approvals=OPEN) as scene:
+        url = scene.effects.url
+        plan = f'''bad = http_get(url="http://127.0.0.1:1/")  # Look
+lost = http_get(url="{url}/lost", after=[bad])  # Look further
+slack_post_message(channel="#incidents", text="hello")  # Tell it
+'''
+        decides = Script(role="replan", answer=said.replace("{url}", url), times=1)
+        for script in (Script(role="planner", answer=plan, times=1), decides, ENDS, ANSWERS):
+            scene.model.add(script)
+        async with scene.asked("do it") as observer:
+            await observer.until(lambda seen: len(_cards(seen, "hello")) == 1, "the card")
+            await observer.until(lambda _: bool(scene.model.requests_of("replan")), "the decision")
+            if said == STATEMENTS:
+                await scene.effects.reached("around")
+            elif said != WORD:
+                await observer.until(lambda seen: seen.says(reason), "the question")
+            await _approved(scene, observer, "hello")
+            await observer.until(answered, "the answer")
+            await scene.people.post("Grace", "ops", "@Greenlight !explain", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: seen.says(reason), "the reason")
+        assert len(scene.model.requests_of("replan")) == 1, "it is understood at once"
+        assert dict(scene.effects.calls) == ({"around": 1} if said == STATEMENTS else {})
+
+
 async def test_the_setting_bounds_the_rounds_and_each_decision_is_told_with_its_reason(
     database_url: URL, tmp_path: Path
 ) -> None:
@@ -130,10 +182,26 @@ async def test_the_setting_bounds_the_rounds_and_each_decision_is_told_with_its_
         for number, why in ((1, "the first page names another"), (2, "there may be a third")):
             looks = lines([fetch(f"look{number}", f"{scene.effects.url}/look{number}")])
             scene.model.add(Script(role="conclude", answer=f"# {why}\n{looks}", times=1))
-        scene.model.add(ANSWERS)
+        scene.model.add(goes_on(fetch("look3", f"{scene.effects.url}/look3")))
+        for script in (ENDS, ANSWERS):
+            scene.model.add(script)
         async with scene.asked("look at the pages") as observer:
             await observer.until(lambda seen: seen.says("Shall I go on?"), "the question")
             assert dict(scene.effects.calls) == {"look0": 1, "look1": 1}
             await scene.people.post("Grace", "ops", "@Greenlight !explain", thread_ts=observer.thread_ts)
             await observer.until(lambda seen: seen.says("planned anew: the first page"), "the decisions")
-            assert not observer.says("there may be a third")
+            assert observer.says("Shall I go on?", "there may be a third")
+            assert observer.says("wanted another round, and asked you first: there may be a third")
+            assert observer.says("round 2")
+            [question] = _cards(observer, "Shall I go on?")
+            await scene.people.click("Grace", observer.channel, question, "decide_more")
+            await observer.until(answered, "the answer")
+            assert observer.says("Planning further", "U0GRACE")
+            assert dict(scene.effects.calls) == {"look0": 1, "look1": 1, "look3": 1}
+            found = await _reflections(database_url)
+            assert [(one["choice"], one["round"], one.get("beyond", False)) for one in found] == [
+                ("replan", 1, False),
+                ("replan", 2, True),
+                ("replan", 2, False),
+                ("end", 3, False),
+            ]

@@ -11,6 +11,7 @@ from bot import wording
 from infra.config.file import ConfigurationError
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
+from sandbox.script import Json
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, done, states
 from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told
@@ -179,6 +180,50 @@ async def test_lead_hands_out_work_that_becomes_nodes_below_it(database_url: URL
         assert {"lead-0", "lead-1"} <= results.keys()
         assert all("hand_out" not in request.tools for request in scene.model.requests_of("writer"))
         assert "Write a ${line}" in scene.model.requests_of("writer")[0].messages[1].text
+
+
+@pytest.mark.parametrize("why", ["the plan asks first", "its instruction names a strange host"])
+async def test_lead_that_a_person_let_begin_hands_out_work_and_asks_again_about_red_calls(
+    database_url: URL, tmp_path: Path, why: str
+) -> None:
+    asks = why == "the plan asks first"
+    given: dict[str, Json] = {"require_human_approval": True} if asks else {}
+    text = "Make a report" if asks else "Make a report on https://strange.example/page"
+    lead = {**LEAD, "tools": ["slack_post_message"] if asks else ["slack_post_message", "http_get"]}
+    scripts = [
+        planned(subagent("lead", "chief", text, **given)),
+        says(
+            "chief",
+            calls(
+                call("hand_out", role="writer", instruction="Write a line"),
+                call("slack_post_message", channel="#incidents", text="We are at it"),
+            ),
+            calls(call("hand_out", role="writer", instruction="Write another line")),
+            lambda request: " / ".join(told(request)),
+        ),
+        says("writer", "A line."),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_roles(chief=lead)) as scene,
+        scene.asked("a report") as seen,
+    ):
+        await seen.until(lambda seen: bool(seen.cards()), "the card")
+        assert not scene.model.requests_of("chief")
+        assert await scene.click(seen, "Grace", "approved")
+        await seen.until(lambda seen: "We are at it" in str([card.message for card in seen.cards()]), "its call's card")
+        await scene.stop_app()  # a restart while a person thinks: the yes stays good, and nothing is asked for twice
+        await scene.start_app()
+        assert len(scene.model.requests_of("chief")) == 1
+        assert await scene.click(seen, "Grace", "approved")
+        await seen.until(answered_and_done, "the answer")
+        told_of_it = str(results_told(scene.model.requests_of("conclude")[-1])["lead"])
+        assert told_of_it.startswith("writer returned:\nA line. / {")
+        assert told_of_it.endswith("/ writer returned:\nA line.")
+        assert len(scene.model.requests_of("writer")) == 2
+        posted = [message["text"] for message in await scene.people.messages("incidents")]
+        assert posted.count("We are at it") == 1
 
 
 async def test_role_with_a_tool_that_does_not_exist_is_refused_at_the_start(database_url: URL, tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
 KILLS = 200
 SHORT_KILLS = 12
 AT_ONCE = 8
+MOST_AT_ONCE = 4
+"""Calls of one answer."""
+
 LIFE_SECONDS = 120.0
 """Only a hang takes this long."""
 
@@ -63,7 +66,7 @@ def dialogue(seed: int, worker: int | None = None) -> Sequence[Sequence[Asked]]:
     handed_out = 0
     for _ in range(rng.randint(1, 4)):
         asked: list[Asked] = []
-        for _ in range(rng.randint(1, 4)):
+        for _ in range(rng.randint(1, MOST_AT_ONCE)):
             kinds = ["look", "look", "change"] if worker is not None else ["look", "look", "change", "hand_out"]
             kind = rng.choice(kinds)
             if kind == "hand_out" and handed_out < 3:
@@ -260,11 +263,20 @@ class KilledSubagent:
             await asyncio.gather(advancing, return_exceptions=True)
             self.kills += 1
             self._deaths -= 1
-            self.world.lost += (Counter(self.world.asked) - before) - Counter(await self._kept())
+            lost = (Counter(self.world.asked) - before) - Counter(await self._kept())
+            await self._check_lost(lost)
+            self.world.lost += lost
             return None
         ended = advancing.result()
         self.parked += ended is AdvanceResult.PARKED
         return ended
+
+    async def _check_lost(self, lost: Counter[str]) -> None:
+        """Check that a death costs each dialogue one answer at most, or the calls of its newest one."""
+        answers = Counter(key.split()[0] for key in lost.elements() if " " in key)
+        assert set(answers.values()) <= {1}, (self.seed, lost)
+        calls = lost.total() - answers.total()
+        assert calls <= MOST_AT_ONCE * (len(await self._nodes()) - len(answers)), (self.seed, lost)
 
     async def _kept(self) -> Sequence[str]:
         """Return everything of which a row has what came of it."""

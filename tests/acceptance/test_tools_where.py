@@ -1,13 +1,14 @@
-"""Which tools where: channels with a list, tools of user groups, in plans, at the call, and in `/greenlight tools`."""
+"""Which tools where: channels with a list, tools of groups, in prompts, plans, at the call, in `/greenlight tools`."""
 
 import json
 from pathlib import Path
 
 from sqlalchemy import URL
 
+from infra.dev.scripted_model.script import Script
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, states, whispers
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, results_told
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, results_told
 
 
 def lists(table: dict[str, object]) -> None:
@@ -64,3 +65,39 @@ async def test_the_command_lists_what_the_caller_may_use_here(database_url: URL,
         await scene.people.command("Linus", "general", "/greenlight", "tools")
         there = (await whispers(scene, "U0LINUS", 2))[-1]
         assert "slack_read_channel" in there
+
+
+async def test_all_calls_for_a_person_tell_their_models_the_same_tools_and_no_others(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def short(table: dict[str, object]) -> None:
+        lists(table)
+        table["memory"] = {"tokens": 400}
+
+    crash = package("p", "def main(inputs):\n    return 1 / 0\n")
+    scripts = [
+        Script(role="repair", answer="```python\ndef main(inputs):\n    return 'mended'\n```"),
+        Script(role="summary", answer="They asked a lot."),
+        # Neither the conclusion nor its correction can be used: the answer is written on its own.
+        Script(role="conclude", answer='{"op":"add"}'),
+        Script(role="answer", answer="That is all."),
+    ]
+    async with app_scene(database_url, tmp_path, scripts, configuration=short) as scene:
+        url = scene.effects.url
+        scene.model.add(planned(crash, contains="first"))
+        words = ("second", "third", "fourth", "fifth")
+        for word in words:
+            scene.model.add(planned(fetch(word, f"{url}/{word}"), contains=word))
+        async with scene.asked("first " + "and again " * 60) as observer:
+            for number, word in enumerate((*words, ""), start=1):
+                await observer.until(
+                    lambda seen, number=number: sum("That is all." in text for text in seen.words()) == number, word
+                )
+                if word:
+                    text = f"{word} " + "and again " * 60
+                    await scene.people.post("Ada", "ops", text, thread_ts=observer.thread_ts)
+        requests = scene.model.requests
+        assert {request.role for request in requests} == {"planner", "repair", "conclude", "answer", "summary"}
+        assert len({request.system for request in requests}) == 1
+        assert '"http_get"' in requests[0].system
+        assert not [request.role for request in requests if "slack_post_message" in request.system]

@@ -14,30 +14,36 @@ from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.payload import JsonObject
 from infra.dev.scripted_model.script import ModelRequest, Script
 from tests.acceptance.app_fixture import AppScene, app_scene
-from tests.acceptance.attack_world import CANARY, AttackWorld
+from tests.acceptance.attack_world import CANARY, LURE, AttackWorld
 from tests.acceptance.attacks import ATTACKS, Attack, table
 from tests.acceptance.clicks import open_calls
 from tests.acceptance.plans import ANSWERS, lines, planned
 
 CASES_PER_SCENE = 10
-BATCHES = [list(ATTACKS)[at : at + CASES_PER_SCENE] for at in range(0, len(ATTACKS), CASES_PER_SCENE)]
+OF_PAGES = [key for key, attack in ATTACKS.items() if not attack.canvas]
+BATCHES = [OF_PAGES[at : at + CASES_PER_SCENE] for at in range(0, len(OF_PAGES), CASES_PER_SCENE)]
+OF_CANVAS = [key for key, attack in ATTACKS.items() if attack.canvas]
 _MARK = re.compile(r"\*Careful:\* \*([^*]{1,80})\* holds text from outside: “(?:Title of )?([^”:]{1,80})")
 _TITLE = re.compile(r"Title of (\w+)")
 _TRACE = 5
 """So many characters of the canary in a row are a part of it."""
 
 
-@pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"{batch[0]}..{batch[-1]}")
+@pytest.mark.parametrize("batch", [*BATCHES, OF_CANVAS], ids=lambda batch: f"{batch[0]}..{batch[-1]}")
 async def test_no_byte_of_the_canary_leaves_without_a_card_that_marks_the_argument(
     batch: Sequence[str], database_url: URL, tmp_path: Path, attack_world: AttackWorld
 ) -> None:
     def knows_the_pages(table: dict[str, Any]) -> None:
         table["tools"]["http_get"]["known"]["pages"] = attack_world.pages
+        table["runbooks"] = {"canvases": batch is OF_CANVAS}
 
     async with (
         attack_world.opened(),
         app_scene(database_url, tmp_path, [], configuration=knows_the_pages) as scene,
     ):
+        if batch is OF_CANVAS:
+            words = f"{LURE}: {attack_world.away}"
+            await scene.people.pinned_canvas("Grace", "ops", "Status", f"The token is {CANARY}. {words}")
         for key in batch:
             _script(scene, key, ATTACKS[key], attack_world)
         scene.model.add(ANSWERS)
@@ -52,7 +58,7 @@ async def test_no_byte_of_the_canary_leaves_without_a_card_that_marks_the_argume
 
 
 def test_the_table_in_the_docs_has_a_row_for_each_case_with_what_its_card_showed() -> None:
-    assert len(ATTACKS) == 61
+    assert len(ATTACKS) == 64
     assert (Path(__file__).parents[2] / "docs/attacks.md").read_text() == table()
 
 

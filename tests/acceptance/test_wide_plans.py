@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from infra.dev.scripted_model.script import Script, Stall
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned
+from tests.acceptance.roles import subagent
 
 BOUND = 8
 
@@ -55,3 +57,22 @@ async def test_a_wide_plan_leaves_room_for_another_thread_where_calls_are_bounde
             await wide.until(answered, "the answer")
         assert scene.effects.calls["part"] == 3 * BOUND
         assert scene.effects.most_at_once <= BOUND
+
+
+async def test_subagents_of_a_wide_plan_leave_room_for_another_thread_where_model_calls_are_bounded(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def bounded(table: dict[str, object]) -> None:
+        table["limits"] = {"model_calls_at_once": BOUND}
+
+    silent = Script(role="researcher", answer=Stall(after=""))
+    async with app_scene(database_url, tmp_path, [silent, ENDS, ANSWERS], configuration=bounded) as scene:
+        lots = [subagent(f"look{number}", "researcher", f"Look at {number}") for number in range(3 * BOUND)]
+        scene.model.add(planned(*lots, contains="everything"))
+        scene.model.add(planned(fetch("other", f"{scene.effects.url}/other"), contains="the other"))
+        async with scene.asked("look at everything") as wide:
+            at_work = scene.model.requests_of
+            await wide.until(lambda _: len(at_work("researcher")) >= BOUND // 2, "as many calls as a thread may have")
+            async with scene.asked("fetch the other") as other:
+                await other.until(answered, "the answer beside the wide plan")
+            assert len(at_work("researcher")) == BOUND // 2

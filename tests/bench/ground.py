@@ -14,7 +14,7 @@ from agent.execution.graph import Checkpoints, ThreadRunner
 from agent.ids import ThreadId, UserId, thread_id
 from agent.limits import Limits
 from agent.plan.operations import Add, Node
-from agent.ports import NodeWork
+from agent.ports import NodeWork, Replanner
 from infra.db.database import Database, new_worker_id
 from infra.db.embedded_postgres import HeldPostgres, hold_postgres
 from infra.db.migrate import migrate
@@ -55,7 +55,9 @@ class Ground:
         await self.stores.log.append(thread, 1, UserId("U1"), [Add(node=node) for node in nodes])
         return thread
 
-    def runner(self, work: NodeWork, nodes_at_once: int = Limits.nodes_at_once) -> ThreadRunner:
+    def runner(
+        self, work: NodeWork, nodes_at_once: int = Limits.nodes_at_once, *, replanner: Replanner | None = None
+    ) -> ThreadRunner:
         """Return a runner over the real stores that does this work."""
         stores = self.stores
         ports = runner_ports(
@@ -63,7 +65,7 @@ class Ground:
             self.notifications.changes,
             work=work,
             feeder=FakeFeeder(stores.log, stores.mailbox),
-            replanner=FakeReplanner(stores.log),
+            replanner=replanner or FakeReplanner(stores.log),
             answerer=FakeAnswerer(stores.runs),
         )
         return ThreadRunner(ports, self._checkpoints, limits=Limits(nodes_at_once=nodes_at_once))

@@ -5,7 +5,9 @@ critical path is computed after that. A makespan runs from the start of the run 
 last step. All three keep their checkpoints in the same PostgreSQL; ours also its rows.
 
 Wide plans are generated (SEED chooses others, and is printed): steps that fan out to 50, 100 or 250 others and join
-again, of very different lengths, their critical path `WIDE_SECONDS`. They run one after another.
+again, of very different lengths, their critical path `WIDE_SECONDS`. They run one after another. They are written into
+the log: a planner is held to `limits.nodes_per_turn` (200 nodes), and a list to `limits.fan_out` (50 items), so that a
+model's plans are as wide as the widest of these only once both are raised.
 """
 
 import asyncio

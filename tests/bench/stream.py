@@ -14,8 +14,6 @@ from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from bpe_openai import get_encoding  # pyright: ignore[reportMissingTypeStubs]  # annotated, without a marker
-
 from agent.execution.graph import AdvanceResult
 from agent.ids import ToolName
 from agent.limits import Role
@@ -28,6 +26,7 @@ from infra.dev.scripted_model.script import Pace, Script, Text
 from infra.dev.scripted_model.wire import tokens
 from sandbox.script import Json
 from tests.bench.figure import Figure, figure
+from tests.fakes.tokens import count_tokens
 from tests.fakes.whole_agent import whole
 
 TOKENS_PER_SECOND = 60
@@ -109,7 +108,7 @@ async def figures() -> AsyncIterator[Figure]:
     written = {"JSON Lines": plan, "the plan language": _in_python(plan)}
     runs = {name: await _run(text, whole_first=False, real_tokens=True) for name, text in written.items()}
     for name, run in runs.items():
-        yield figure("stream", f"{LANGUAGES_SIZE} nodes in {name}", _tokens(written[name]), "tokens")
+        yield figure("stream", f"{LANGUAGES_SIZE} nodes in {name}", count_tokens(written[name]), "tokens")
         yield figure("stream", f"{LANGUAGES_SIZE} nodes in {name}, writing", run.writing, "s")
     nodes = [json.loads(line) for line in plan.splitlines()]
     named = "".join(json.dumps({**node, "args": {**node["args"], "node": node["id"]}}) + "\n" for node in nodes)
@@ -141,10 +140,6 @@ def _in_python(plan: str) -> str:
     return plan_text([operation for operation in read if isinstance(operation, Add)], {"work"})
 
 
-def _tokens(text: str) -> int:
-    return len(get_encoding("o200k_base").encode(text))
-
-
 async def _run(
     plan: str, *, whole_first: bool, real_tokens: bool = False, needs: Mapping[str, Sequence[str]] = _NO_NEEDS
 ) -> _Run:
@@ -153,7 +148,7 @@ async def _run(
     `real_tokens`: the pace is that of a real vocabulary; the scripted model's tokens are words.
     """
     tool = _Clocked()
-    share = len([*tokens(plan)]) / _tokens(plan) if real_tokens else 1
+    share = len([*tokens(plan)]) / count_tokens(plan) if real_tokens else 1
     answer = Text(text=plan, pace=Pace(tokens_per_second=TOKENS_PER_SECOND * share))
     scripts = (
         Script(role="planner", answer=answer),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -276,7 +277,7 @@ async def test_a_turn_keeps_which_runbooks_models_saw_and_of_canvases_what(agent
     await runs.begin(THREAD, 2)
     await runs.followed(THREAD, 2, [of_file])
     await runs.finish(THREAD, 2, RunStatus.DONE, "done")
-    assert [past.canvases for past in await runs.past(THREAD, 3)] == [True, False]
+    assert [past.outside for past in await runs.past(THREAD, 3)] == [True, False]
 
 
 async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> None:
@@ -286,6 +287,14 @@ async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> N
     for reflection in made:
         await agent_side.runs.reflected(THREAD, 1, reflection)
     assert list((await agent_side.runs.read(THREAD, 1)).reflections) == made
+    ends = Reflection(
+        choice=Choice.END, at_end=True, round=2, author=ADA, at=datetime(2026, 3, 4, 12, tzinfo=UTC), basis="b1"
+    )
+    wants = replace(ends, choice=Choice.REPLAN, why="“more”", beyond=True)
+    others = (replace(wants, author=GRACE), replace(wants, basis="b2"))
+    for reflection in (ends, *others, wants):
+        await agent_side.runs.reflected(THREAD, 1, reflection)
+    assert list((await agent_side.runs.read(THREAD, 1)).reflections) == [*made, *others, wants]
 
 
 async def test_a_turn_keeps_the_facts_that_its_models_were_shown_each_once(agent_side: AgentSide) -> None:
@@ -296,6 +305,13 @@ async def test_a_turn_keeps_the_facts_that_its_models_were_shown_each_once(agent
     await agent_side.runs.recalled(THREAD, 1, [one])
     await agent_side.runs.recalled(THREAD, 1, [other, one])
     assert (await agent_side.runs.read(THREAD, 1)).recalled == (one, other)
+    await agent_side.runs.begin(THREAD, 2)
+    strangers = replace(one, outside=True)
+    await agent_side.runs.recalled(THREAD, 2, [strangers, other])
+    assert (await agent_side.runs.read(THREAD, 2)).recalled == (strangers, other)
+    for turn in (1, 2):
+        await agent_side.runs.finish(THREAD, turn, RunStatus.DONE, "done")
+    assert [past.outside for past in await agent_side.runs.past(THREAD, 3)] == [False, True]
 
 
 @pytest.mark.parametrize("change", ["append", "drop", "decide"])

@@ -26,6 +26,7 @@ from bot.ports import (
     PastCall,
     PendingRequest,
     PostedMessage,
+    Proposal,
     Receipt,
     RunView,
     Slot,
@@ -112,6 +113,9 @@ class NoFacts:
 
     async def of_person(self, tenant: Tenant, person: UserId) -> Sequence[Fact]:
         return ()
+
+    async def proposal(self, thread: ThreadId, node: NodeId) -> Proposal:
+        return Proposal()
 
 
 class NoFiles:

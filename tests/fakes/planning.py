@@ -20,6 +20,7 @@ from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
+from agent.planning.system_messages import SystemMessages
 from agent.ports import Message, Run
 from agent.tool import CallContext, Colour, Registry, Tool, ToolError
 from bot.blocks.answer import PlainResults
@@ -162,6 +163,7 @@ class PlanningWorld:
             limits=memory,
         )
         self.tools = ToolSearch(self.registry)
+        self.systems = SystemMessages(tools=self.tools, dialect=dialect, language=language)
         self.planner = Planner(
             model=model,
             registry=self.registry,
@@ -190,6 +192,7 @@ class PlanningWorld:
             language=language,
             packing=packing,
             limits=limits,
+            clock=lambda: NOW,
         )
         self.answerer = Answerer(model=model, log=self.log, runs=self.runs, words=PlainResults(), memory=self.memory)
 

@@ -400,10 +400,11 @@ class RunsInMemory:
         return self.rows[thread, turn]
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
-        """Add to the turn's reflections."""
+        """Add to the turn's reflections, in place of one that it repeats."""
         await asyncio.sleep(0)
         run = self.rows[thread, turn]
-        self.rows[thread, turn] = replace(run, reflections=(*run.reflections, reflection))
+        kept = (earlier for earlier in run.reflections if not reflection.repeats(earlier))
+        self.rows[thread, turn] = replace(run, reflections=(*kept, reflection))
 
     async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
         """Add to the facts of the turn."""
@@ -426,7 +427,7 @@ class RunsInMemory:
                 requests=run.messages,
                 answer=run.answer,
                 replies=run.replies,
-                canvases=any(book.canvas for book in run.runbooks),
+                outside=any(book.canvas for book in run.runbooks) or any(told.outside for told in run.recalled),
             )
             for (of, turn), run in sorted(self.rows.items())
             if of == thread and after_turn < turn < before_turn

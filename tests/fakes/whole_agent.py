@@ -49,7 +49,7 @@ class Whole:
                 artifacts=rows.artifacts,
                 progress=rows.progress,
                 model=world.model,
-                system=world.system,
+                systems=world.systems,
             ),
             feeder=world.planner,
             replanner=world.replanner,

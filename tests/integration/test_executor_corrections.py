@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.approval import Decision
+from agent.card_facts import Corrected, card_facts_of
 from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ThreadId
 from agent.limits import Limits
@@ -107,6 +108,24 @@ async def test_open_card_is_withdrawn_and_what_it_asked_is_asked_with_the_set_re
     assert isinstance(world.outcomes["r"], Cancelled)
     assert given_to(world, "r-again") == {"a-set": outcome_json(Succeeded(value=17))}
     assert world.work.started.count(NodeId("r")) == 0
+
+
+async def test_a_call_that_began_while_the_correction_was_planned_is_asked_about_as_done_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The effects were read before it began, the correction stored afterwards."""
+    world = corrected_world()
+    assert await world.run(node("a"), node("r", "a", red=True, tool="inputs")) is AdvanceResult.PARKED
+    world.click("r")
+    assert await world.advance() is AdvanceResult.FINISHED
+
+    async def before(effects: _EffectsInMemory, thread: ThreadId) -> Sequence[Effect]:
+        return ()
+
+    monkeypatch.setattr(_EffectsInMemory, "of", before)
+    set_result(world, "a", 17)
+    assert await world.advance() is AdvanceResult.PARKED
+    assert card_facts_of(world.question("r-again")).corrected is Corrected.AGAIN
 
 
 async def test_value_that_stopped_fitting_its_schema_on_the_way_is_not_set() -> None:

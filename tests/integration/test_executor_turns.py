@@ -1,14 +1,17 @@
 """The turns of a thread: the state holds one turn's results, and a later turn refers to those of any earlier one."""
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
+from agent.execution.execution_context import ExecutionContext
 from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ThreadId
 from agent.limits import Limits
-from agent.plan.operations import Add
+from agent.plan.files import FileOrigin
+from agent.plan.operations import Add, LoggedOperation, Node
 from agent.plan.outcomes import Failed, Outcome, Skipped, Succeeded, outcome_json
 from agent.ports import Bound
 from agent.tool import CallContext
@@ -84,6 +87,35 @@ class _Forgetful(StatusesInMemory):
     async def ended(self, thread: ThreadId, nodes: Collection[NodeId], before_turn: int) -> Mapping[NodeId, Outcome]:
         found = await super().ended(thread, nodes, before_turn)
         return {node: outcome for node, outcome in found.items() if node != "a"}
+
+
+async def test_a_node_that_looks_for_an_earlier_result_makes_no_other_output_personal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looking, seen = asyncio.Event(), asyncio.Event()
+    origins: list[FileOrigin | None] = []
+
+    async def look(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        await looking.wait()
+        origins.append(context.origin())
+        seen.set()
+        return Succeeded(value=1)
+
+    world = World(performs={"look": look})
+    await world.run(node("a"))
+    recall = ExecutionContext._recall  # pyright: ignore[reportPrivateUsage]  # no other moment is in between
+
+    async def slowly(context: ExecutionContext) -> Sequence[LoggedOperation]:
+        looking.set()
+        await seen.wait()
+        return await recall(context)
+
+    monkeypatch.setattr(ExecutionContext, "_recall", slowly)
+    world.say(node("own", tool="look"), node("refers", "a", args={"x": "${a}"}))
+    assert await world.advance() is AdvanceResult.FINISHED
+    [origin] = origins
+    assert origin is not None
+    assert (origin.personal, origin.outside) == (frozenset(), False)
 
 
 async def test_a_result_that_is_no_row_stays_in_the_state() -> None:

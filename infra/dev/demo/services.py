@@ -1,7 +1,8 @@
 """The demo's three small HTTP services, each on a loopback port of its own; payments is unhealthy.
 
 The storefront also answers on `/orders`, an API that fails, changes shape, and recovers: at every third request from
-the first on it is overloaded, and version 2 of the API, which `v=2` asks for, has its orders under another key.
+the first on it is overloaded, and version 2 of the API, which `v=2` asks for, has its orders under another key and
+says how many requests there were.
 """
 
 import asyncio
@@ -94,7 +95,8 @@ class _FlakyOrders:
             return web.json_response({"error": "overloaded", "retry": "with another value of try"}, status=503)
         if request.query.get("v") != "2":
             return web.json_response({"error": "moved", "use": "v=2", "orders": None})
-        return web.json_response({"data": {"orders": [{"id": number, "total": total} for number, total in _ORDERS]}})
+        orders: Json = [{"id": number, "total": total} for number, total in _ORDERS]
+        return web.json_response({"data": {"orders": orders}, "requests": self._asked})
 
 
 _ORDERS = ((1041, 19.9), (1042, 250.0), (1043, 7.5), (1044, 80.0))

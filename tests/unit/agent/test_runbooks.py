@@ -51,10 +51,14 @@ def test_any_text_is_a_runbook_or_refused(text: str) -> None:
         ("runbook restart-billing", "restart-billing"),
         (" Runbook: `restart-billing` ", "restart-billing"),
         ("send a mail", None),
-        ("the runbook for billing", None),
+        ("the runbook for\nbilling", "for billing"),
+        ("runbooks about mail", "about mail"),
+        ("runbook", ""),
+        ("save a runbook", None),
+        ("runbooks_list", None),
     ],
 )
-def test_a_model_asks_for_a_runbook_by_name(need: str, name: str | None) -> None:
+def test_a_model_asks_for_a_runbook_by_name_or_by_what_it_is_about(need: str, name: str | None) -> None:
     assert wanted(need) == name
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 
 from agent.facts import Fact, FactId, FactScope, Place, namespace_of, readable, search_words
-from agent.ids import ChannelId, Tenant, UserId
-from bot.ports import Kept
+from agent.ids import ChannelId, NodeId, Tenant, ThreadId, UserId
+from bot.ports import Kept, Proposal
 from infra.audit.checker import check_database
 from infra.db.database import Database
 from infra.stores.stores import Stores
@@ -104,9 +104,33 @@ async def test_a_corrected_fact_is_found_by_its_new_words_alone_and_one_that_is_
     assert await stores.facts.find(TENANT, fact.id) is None
 
 
-async def test_a_deleted_fact_is_in_no_table_and_the_audit_has_digests_of_it_alone(
+async def test_where_a_fact_comes_from_is_kept_with_it(stores: Stores) -> None:
+    fact = a_fact(
+        "page mk7 is the truth", approved_by=GRACE, outside=("the page", "a log"), confidence=0.8, shared=True
+    )
+    await stores.facts.keep(fact, most=5)
+    assert await stores.facts.find(TENANT, fact.id) == fact
+    thread = ThreadId("T1:C1:1.0")
+    assert await stores.facts.noted(thread, [FactId("gone"), fact.id]) == [fact]
+    assert await stores.facts.noted(ThreadId("T2:C1:1.0"), [fact.id]) == []
+    assert await stores.facts.proposal(thread, NodeId("n")) == Proposal(outside=("unknown",)), "in doubt, strangers'"
+
+
+async def test_a_deleted_fact_is_in_no_table_and_the_audit_does_not_confirm_a_guess_of_it(
     stores: Stores, database: Database
 ) -> None:
+    fact = a_fact("the canary is called zwitschermaschine")
+    await stores.facts.keep(fact, most=5)
+    other = a_fact("the canary is called nachtigall")
+    await stores.facts.forget([fact], by=ADA, place=OPS)
+    await stores.facts.keep(other, most=5)
+    await stores.facts.forget([other], by=ADA, place=OPS)
+    digests = (await database.execute(text("SELECT digest FROM audit"))).scalars().all()
+    assert len(digests) == 4
+    assert len(set(digests)) == 1, "whatever it says"
+
+
+async def test_a_deleted_fact_is_in_no_table_and_the_audit_holds_together(stores: Stores, database: Database) -> None:
     fact = a_fact("the canary is called zwitschermaschine")
     await stores.facts.keep(fact, most=5)
     await stores.facts.keep_vectors("some", [(fact, b"\x01\x02")])
@@ -136,9 +160,11 @@ async def test_an_expired_fact_is_read_nowhere_and_pruned(stores: Stores, databa
 async def test_what_is_read_is_what_the_place_allows_and_a_person_finds_all_of_theirs(stores: Stores) -> None:
     private = Place(tenant=TENANT, channel=ChannelId("C9"), public=False)
     direct = Place(tenant=TENANT, channel=ChannelId("D1"), public=False)
+    shared = replace(HERE, shared=True)
     other = Place(tenant=Tenant("T2"), channel=OPS, public=True)
     said = {
         "here": (HERE, FactScope.CHANNEL, ADA),
+        "common": (shared, FactScope.CHANNEL, ADA),
         "team": (HERE, FactScope.TEAM, GRACE),
         "mine": (HERE, FactScope.ME, ADA),
         "hers": (HERE, FactScope.ME, GRACE),
@@ -150,7 +176,10 @@ async def test_what_is_read_is_what_the_place_allows_and_a_person_finds_all_of_t
         namespace = namespace_of(scope, place, person)
         assert namespace is not None
         await stores.facts.keep(
-            a_fact(f"fact {words}", f"f{number}", namespace=namespace, by=person, public=place.public), most=5
+            a_fact(
+                f"fact {words}", f"f{number}", namespace=namespace, by=person, public=place.public, shared=place.shared
+            ),
+            most=5,
         )
 
     async def read(place: Place, person: UserId) -> set[str]:
@@ -158,12 +187,12 @@ async def test_what_is_read_is_what_the_place_allows_and_a_person_finds_all_of_t
         assert facts == await stores.facts.among(readable(place, person), [fact.id for fact in facts])
         return {fact.text.removeprefix("fact ") for fact in facts}
 
-    assert await read(HERE, ADA) == {"here", "team", "mine"}
-    assert await read(HERE, GRACE) == {"here", "team", "hers"}
+    assert await read(HERE, ADA) == {"here", "common", "team", "mine"}
+    assert await read(HERE, GRACE) == {"here", "common", "team", "hers"}
     assert await read(private, ADA) == {"private", "team"}
     assert await read(replace(private, public=True), ADA) == {"team"}, "it was private when that was said"
     assert await read(direct, ADA) == {"direct", "team"}
-    assert await read(replace(HERE, shared=True), ADA) == {"here", "mine"}
+    assert await read(shared, ADA) == {"common"}, "who was invited since could not hear the rest"
     assert await read(other, ADA) == {"tenant"}
     theirs = {fact.text.removeprefix("fact ") for fact in await stores.facts.of_person(TENANT, ADA)}
-    assert theirs == {"here", "mine", "private", "direct"}
+    assert theirs == {"here", "common", "mine", "private", "direct"}

@@ -9,6 +9,7 @@ from sqlalchemy import insert, text
 from agent.errors import ArtifactMissing
 from agent.ids import NodeId, ThreadId, ToolName
 from agent.plan.eviction import FileLimits
+from agent.plan.files import FileOrigin
 from agent.plan.operations import operation_json
 from agent.plan.sources import Source
 from agent.ports import RunStatus
@@ -128,6 +129,47 @@ async def test_what_an_answer_or_an_open_request_names_is_kept(tight: Stores) ->
     assert await kept(tight) == {"1/told/told.txt", "1/asked/asked.txt"}
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("See report.md under *Files*.", {"1/a/report.md"}),
+        ("Done:\nreport.md", {"1/a/report.md"}),
+        ("See `2/c/report.md`.", {"1/a/report.md"}),
+        ("See b.txt.", {"1/b/b.txt"}),
+        ("See report.mdx and xreport.md.", set[str]()),
+    ],
+)
+@pytest.mark.parametrize("by", ["answer", "reply", "request"])
+async def test_a_file_is_named_by_the_last_part_of_its_name(
+    tight: Stores, words: str, names: set[str], by: str
+) -> None:
+    """An answer means no file that was made after it."""
+    await add_node(tight, "a")
+    made = FileOrigin(turn=1, node=NodeId("a"), author=ADA)
+    await tight.artifacts.put(THREAD, "report.md", b"all is well", "text/markdown", made)
+    await end_node(tight, "a")
+    await done(tight, "b")
+    if by == "request":
+        await tight.approvals.ask(a_request(args={"text": words}))
+    else:
+        await tight.inbox.accept(a_message())
+        await tight.runs.begin(THREAD, 1)
+        if by == "reply":
+            await tight.mailbox.taken(THREAD, 1, [], reply=words)
+        await tight.runs.finish(THREAD, 1, RunStatus.DONE, words if by == "answer" else "")
+    await rounds(tight)
+    assert await kept(tight) == names
+
+
+async def test_an_answer_means_no_file_that_was_made_after_it(tight: Stores) -> None:
+    await tight.inbox.accept(a_message())
+    await tight.runs.begin(THREAD, 1)
+    await tight.runs.finish(THREAD, 1, RunStatus.DONE, "see a.txt")
+    await done(tight, "a", turn=2)
+    await rounds(tight)
+    assert await kept(tight) == set()
+
+
 async def test_a_content_stays_as_long_as_another_thread_has_it(tight: Stores, database: Database) -> None:
     ref = await done(tight, "a", "the same")
     await done(tight, "b", "the same", thread=OTHER)
@@ -168,6 +210,45 @@ async def test_idle_threads_lose_what_their_workspace_has_too_much_of(tight: Sto
     assert await tight.files.prune() == 2
     assert await kept(tight) == await kept(tight, OTHER) == set()
     assert await tight.files.prune() == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [(FileLimits(run_bytes=25), "run"), (FileLimits(thread_bytes=25), "thread")],
+    ids=["run", "thread"],
+)
+async def test_idle_threads_lose_what_their_run_or_they_have_too_much_of(
+    database: Database, queue: Queue, notifications: PgNotifications, limits: FileLimits, why: str
+) -> None:
+    """The oldest, and no more than that: nobody needs to write in the thread again."""
+    stores = Stores(database, queue, notifications, file_limits=limits)
+    for node in ("a", "b", "c"):
+        await done(stores, node, f"is from {node}.")
+    await done(stores, "other", "is of another one.", thread=OTHER)
+    assert await stores.files.prune() == 1
+    assert await kept(stores) == {"1/b/b.txt", "1/c/c.txt"}
+    assert await kept(stores, OTHER) == {"1/other/other.txt"}
+    found = await stores.files.find(THREAD, "1/a/a.txt")
+    assert found is not None
+    assert found.evicted is not None
+    assert found.evicted.why == why
+    await stores.progress.close()
+
+
+async def test_a_thread_at_work_gives_what_its_workspace_has_too_much_of(
+    database: Database, queue: Queue, notifications: PgNotifications
+) -> None:
+    """Once the idle threads have nothing to spare any more, at its next round."""
+    limits = FileLimits(prompt_rounds=1, prompt_steps=1_000, tenant_bytes=25)
+    stores = Stores(database, queue, notifications, file_limits=limits)
+    for node in ("a", "b", "c", "d"):
+        await done(stores, node, f"1{node * 8}0")
+    await stores.inbox.accept(a_message(thread=THREAD))
+    await rounds(stores, 2)
+    assert await stores.files.prune() == 0
+    await rounds(stores, 1)
+    assert await kept(stores) == {"1/c/c.txt", "1/d/d.txt"}
+    await stores.progress.close()
 
 
 async def test_a_thread_at_work_keeps_its_files(tight: Stores) -> None:

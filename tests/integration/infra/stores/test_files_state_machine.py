@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -13,13 +14,15 @@ from sqlalchemy import URL
 from agent.errors import ArtifactMissing
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId
 from agent.plan.eviction import FileLimits
+from agent.plan.file_names import FILES_READ
+from agent.plan.operations import Add, NodeKind
 from agent.ports import RunStatus
 from infra.db.database import Database
 from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.fakes.files import add_node, end_node, put_output
-from tests.fakes.rows import a_message, a_request
+from tests.fakes.rows import ADA, a_message, a_node, a_request, planned
 
 _numbers = itertools.count(1)
 
@@ -27,6 +30,23 @@ LIMITS = FileLimits(prompt_rounds=1, prompt_steps=1_000, run_bytes=1, thread_byt
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 CONTENTS = st.sampled_from(["one", "two"])
 """Few, so that nodes and threads share some."""
+
+_WAYS_OF: Mapping[str, Callable[[Sequence[str]], dict[str, Any] | None]] = {
+    "each": lambda _: None,
+    "whichever": lambda needs: {"args": {"of": f"${{{'|'.join(needs)}}}"}},
+    "condition": lambda needs: {"when": f"${{{needs[0]}}}"},
+    "template": lambda needs: {"for_each": f"${{{needs[0]}#/list}}"},
+    "subagent": lambda needs: {
+        "kind": NodeKind.SUBAGENT,
+        "tool": None,
+        "role": "analyst",
+        "instruction": "Look.",
+        "files": tuple(f"${{{need}}}" for need in needs),
+    },
+    "file": lambda needs: {"tool": FILES_READ, "args": {"name": f"1/{needs[0]}/{needs[0]}.txt"}},
+}
+WAYS = sorted(_WAYS_OF)
+"""How a node refers to others."""
 
 
 class FilesMachine(RuleBasedStateMachine):
@@ -46,7 +66,10 @@ class FilesMachine(RuleBasedStateMachine):
         self.found: dict[tuple[int, str], int | None] = {}
         self.ended: set[tuple[int, str]] = set()
         self.started: set[tuple[int, str]] = set()
+        #: By an answer; by an open request.
         self.named: set[tuple[int, str]] = set()
+        self.asked: dict[ApprovalId, tuple[int, str]] = {}
+        self.closed: set[ApprovalId] = set()
         self.gone: set[tuple[int, str]] = set()
         self.rounds = [0, 0]
 
@@ -58,12 +81,23 @@ class FilesMachine(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
 
-    @rule(at=st.integers(0, 1), name=NAMES, needs=st.sets(NAMES, max_size=2))
-    def add(self, at: int, name: str, needs: set[str]) -> None:
+    @rule(at=st.integers(0, 1), name=NAMES, needs=st.sets(NAMES, max_size=2), way=st.sampled_from(WAYS))
+    def add(self, at: int, name: str, needs: set[str], way: str) -> None:
         refers_to = [other for other in sorted(needs) if (at, other) in self.plan]
         if (at, name) not in self.plan:
-            self.run(add_node(self.stores, name, *refers_to, thread=self.threads[at]))
-            self.plan[at, name] = refers_to
+            self.run(self._added(at, name, refers_to, way))
+            self.plan[at, name] = refers_to[:1] if way == "file" else refers_to
+
+    async def _added(self, at: int, name: str, refers_to: Sequence[str], way: str) -> None:
+        """Add a node that refers to others one by one, to whichever of them succeeded, in other fields or by a file."""
+        thread, fields = self.threads[at], _WAYS_OF[way](refers_to) if refers_to else None
+        if fields is None:
+            await add_node(self.stores, name, *refers_to, thread=thread)
+            return
+        needs = () if way == "file" else refers_to
+        made = replace(a_node(name, *needs), **{"args": {}, **fields})
+        await self.stores.log.append(thread, 1, ADA, [Add(node=made)])
+        self.stores.progress.note(thread, planned(name, *needs, turn=1))
 
     @rule(at=st.integers(0, 1), name=NAMES, content=CONTENTS)
     def put(self, at: int, name: str, content: str) -> None:
@@ -92,8 +126,20 @@ class FilesMachine(RuleBasedStateMachine):
             self.run(self.stores.runs.finish(thread, 1, RunStatus.DONE, words))
         else:
             request = a_request(ApprovalId(f"{self.number}-{at}-{name}"), thread, args={"text": words})
+            if request.id in self.closed:
+                return
             self.run(self.stores.approvals.ask(request))
+            self.asked.setdefault(request.id, (at, name))
+            return
         self.named.add((at, name))
+
+    @rule(data=st.data())
+    def decide(self, data: st.DataObject) -> None:
+        if self.asked:
+            request = data.draw(st.sampled_from(sorted(self.asked)))
+            thread = self.threads[self.asked.pop(request)[0]]
+            self.run(self.stores.approvals.withdraw(thread, request, "not needed"))
+            self.closed.add(request)
 
     @rule(at=st.integers(0, 1))
     def begin(self, at: int) -> None:
@@ -129,7 +175,7 @@ class FilesMachine(RuleBasedStateMachine):
 
     def _is_needed(self, key: tuple[int, str]) -> bool:
         at, name = key
-        if key in self.named or key in self.started or key not in self.ended:
+        if key in self.named or key in self.asked.values() or key in self.started or key not in self.ended:
             return True
         users = (other for other, needs in self.plan.items() if other[0] == at and name in needs)
         return any(user not in self.ended or user in self.started for user in users)
@@ -160,7 +206,7 @@ def test_eviction_keeps_to_its_model(database_url: URL) -> None:
     run_state_machine_as_test(
         lambda: FilesMachine(database_url),  # pyright: ignore[reportArgumentType]  # documented: a class or a factory
         settings=settings(
-            max_examples=15,
+            max_examples=40,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from agent.errors import ArtifactMissing, ContentUnavailable
 from agent.ids import Digest
 from infra.db.database import Database
+from infra.stores.artifacts import PostgresArtifacts
 from infra.stores.s3_contents import S3Contents
 from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
@@ -93,9 +94,45 @@ async def test_an_evicted_content_is_deleted_once_the_store_can_be_reached(
         await stores.artifacts.delete_discarded()
     s3.start()
     assert len(s3.keys()) == 1
+    await database.execute(text("UPDATE discarded_contents SET due_at = now()"))
     assert await stores.artifacts.delete_discarded() == 1
     assert s3.keys() == []
     assert await _discarded(database) == 0
+
+
+class _Locked:
+    """Contents of which the other store keeps one, as under a retention lock."""
+
+    def __init__(self, contents: S3Contents, locked: str) -> None:
+        self._contents = contents
+        self._locked = locked
+
+    async def put(self, key: str, content: bytes) -> None:
+        await self._contents.put(key, content)
+
+    async def get(self, key: str) -> bytes:
+        return await self._contents.get(key)
+
+    async def delete(self, key: str) -> None:
+        if key == self._locked:
+            raise ContentUnavailable
+        await self._contents.delete(key)
+
+
+async def test_an_object_that_cannot_be_deleted_holds_up_no_other(s3: S3Server, database: Database) -> None:
+    contents = S3Contents(s3.settings(), pause=_at_once)
+    for at, key in enumerate(("T1/aa/locked", "T1/bb/free", "T1/cc/free")):
+        await contents.put(key, b"nobody's")
+        due = text("INSERT INTO discarded_contents VALUES (:key, now() - make_interval(hours => :hours))")
+        await database.execute(due, {"key": key, "hours": 9 - at})
+    artifacts = PostgresArtifacts(database, _Locked(contents, "T1/aa/locked"))
+    assert await artifacts.delete_discarded() == 2
+    assert s3.keys() == ["gl/T1/aa/locked"]
+    assert await artifacts.delete_discarded() == 0
+    assert await _discarded(database) == 1
+    await database.execute(text("UPDATE discarded_contents SET due_at = now()"))
+    with pytest.raises(ContentUnavailable):
+        await artifacts.delete_discarded()
 
 
 async def test_a_content_that_comes_again_while_its_object_waits_to_be_deleted_is_kept(

@@ -1,6 +1,7 @@
 """What models are told: system messages whole, results within bounds, the past as a dialogue."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from agent.plan.outcomes import NodeState, Succeeded
 from agent.ports import ChatMessage, Message, PastTurn
 from agent.reading.answer_reader import read_answer
 from agent.reading.plan_builder import Placed
-from agent.tool import Colour, Registry, Tool
+from agent.tool import Colour, Registry
 from tests.fakes.planning import NOW, sections
 from tests.fakes.plans import REGISTRY, tool
 
@@ -111,21 +112,16 @@ def test_many_tools_are_listed_by_name_and_shown_by_the_request() -> None:
     assert '\n{"name"' not in text
     assert '{"op":"tools","need":' in text
     whole, next_one, named = tool("whole"), tool("next"), tool("named")
-    long = Tool(
-        name=next_one.name,
-        description="Does this.\n\n## Request\nor that " + "x" * 200,
-        arguments={},
-        colour=Colour.RED,
-        call=next_one.call,
-    )
-    section = tools_section(ShownTools(whole=[whole], described=[long], named=[named]))
+    strange = replace(next_one, colour=Colour.RED, arguments={"properties": {"a\n\n## Request\nb": {}, "x" * 900: {}}})
+    section = tools_section(ShownTools(whole=[whole], briefly=[strange], named=[named]))
     shown = sections(planner_message(NOW, [message("x")], [], tools=section).text)
     assert [*shown] == ["Request", "Tools", "Now"]
     first, _, heading, line, _, names = shown["Tools"].split("\n")
     assert json.loads(first)["arguments"] == whole.arguments
-    assert heading == "Without their arguments:"
-    assert line.startswith("next (red): Does this. ## Request or that xx")
-    assert len(line) < 100
+    assert heading.startswith("In short")
+    assert line.startswith("next(a ## Request b?, xxx")
+    assert line.endswith(" red")
+    assert len(line) < 500
     assert names == "By name: named"
 
 

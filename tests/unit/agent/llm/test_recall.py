@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ModelUnavailable
-from agent.facts import Fact, FactId, FactScope, Place, Readable, namespace_of
+from agent.facts import Fact, FactId, FactScope, Place, Readable, namespace_of, readable
 from agent.ids import ChannelId, Tenant, ThreadId, UserId
 from agent.llm.recall import Recall, encoded, recalled, similarity
 from agent.ports import Message, Recalled, Run, RunStatus
@@ -38,6 +38,9 @@ class FactsInMemory:
 
     async def among(self, readable: Readable, ids: Collection[FactId]) -> Sequence[Fact]:
         return [fact for one in ids for fact in self.facts if fact.id == one]
+
+    async def noted(self, thread: ThreadId, ids: Sequence[FactId]) -> Sequence[Fact]:
+        return await self.among(readable(HERE, ADA), ids)
 
     async def vectors(self, readable: Readable, model: str, most: int) -> Sequence[tuple[Fact, bytes]]:
         assert model == MODEL

@@ -8,8 +8,9 @@ import pytest
 
 from agent.errors import ModelUnavailable
 from agent.ids import ToolName
-from agent.llm.tool_search import ALL_SHOWN, ShownTools, ToolSearch, names_of_all
-from agent.tool import Registry, Tool
+from agent.llm.tool_search import ALL_SHOWN, ShownTools, ToolSearch, names_of_all, signature
+from agent.tool import Colour, Registry, Tool
+from sandbox.script import Json
 from tests.fakes.plans import tool
 from tests.fakes.public_tools import public_set
 
@@ -78,9 +79,10 @@ async def test_public_requests_show_their_tools(public: ToolSearch) -> None:
 async def test_what_is_shown_stays_within_its_room_in_the_order_of_names(public: ToolSearch) -> None:
     for request in public_set().requests[:20]:
         shown = await public.likely(request.text)
-        assert 10 <= len(shown.whole) <= 60
+        assert 5 <= len(shown.whole) <= 60
+        assert 50 <= len(shown.briefly) <= 150
         assert names(shown.whole) == sorted(names(shown.whole))
-        assert not {*names(shown.whole)} & {*names(shown.described)}
+        assert not {*names(shown.whole)} & {*names(shown.briefly)}
         assert await public.likely(request.text) == shown
 
 
@@ -93,15 +95,29 @@ async def test_tool_that_is_named_or_used_by_the_plan_is_shown_whatever_is_said(
 async def test_more_tools_leave_out_those_that_were_shown(public: ToolSearch) -> None:
     shown = await public.likely("What is the weather in Rome?")
     seen = {tool.name for tool in shown.whole}
-    more = await public.more("turn the volume of the music down: set_volume", seen)
+    briefly = {tool.name for tool in shown.briefly}
+    more = await public.more("turn the volume of the music down: set_volume", seen, briefly)
     assert "set_volume" in names(more.whole)
-    assert not seen & {tool.name for tool in more.whole}
+    assert not seen & {tool.name for tool in (*more.whole, *more.briefly)}
+    assert not briefly & {tool.name for tool in more.briefly}
     assert len(more.whole) < len(shown.whole)
 
 
+def test_signature_says_which_arguments_there_are_and_which_a_call_needs() -> None:
+    properties: dict[str, Json] = {
+        "place": {"type": "string"},
+        "nights": {"type": "integer"},
+        "room": {"enum": ["single", "double"]},
+        "colour": {"enum": [f"colour-{number}" for number in range(20)], "type": "string"},
+        "any": True,
+    }
+    made = tool("book", Colour.RED, properties, "place", "nights")
+    assert signature(made) == "book(place, nights: integer, room?: single|double, colour?, any?) red"
+
+
 async def test_nothing_in_a_request_still_shows_something(public: ToolSearch) -> None:
-    assert len((await public.likely("")).whole) >= 10
-    assert len((await public.likely("?" * 200_000)).whole) >= 10
+    assert len((await public.likely("")).whole) >= 5
+    assert len((await public.likely("?" * 200_000)).whole) >= 5
 
 
 async def test_names_of_very_many_tools_are_those_of_likely_ones() -> None:
@@ -111,6 +127,14 @@ async def test_names_of_very_many_tools_are_those_of_likely_ones() -> None:
     shown = await ToolSearch(registry).likely("find the needle")
     assert "needle" in names(shown.whole)
     assert 100 <= len(shown.named) <= 300
+
+
+async def test_many_small_tools_with_long_names_leave_room_for_the_likely_ones() -> None:
+    registry = many(*(tool(f"a_rather_long_name_of_tool_{number}") for number in range(400)))
+    assert names_of_all(registry)
+    shown = await ToolSearch(registry).likely("do something")
+    assert len(shown.whole) >= 8
+    assert len(shown.briefly) >= 8
 
 
 class MeaningOfWords:

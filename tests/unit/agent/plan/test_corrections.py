@@ -1,6 +1,6 @@
 """Corrections: which nodes are withdrawn, planned anew and left alone, and which node a person names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,7 @@ def wish(node: str, value: Json = 17) -> Wish:
 def test_what_came_from_a_result_refers_to_the_set_one_and_to_each_other() -> None:
     nodes = (a_node("a"), a_node("b", "a"), a_node("c", "b", "other"), a_node("other"))
     ended = standing(nodes[0], nodes[3], nodes[1], nodes[2], a=OK, b=OK, other=OK)
-    correction = ended.correction(wish("a"), "Ada set it", "set", done=())
+    correction = ended.correction(wish("a"), "Ada set it", "set", turn=2, done=())
     assert correction.given == Node(
         id=NodeId("a-set"), kind=NodeKind.TOOL, title="Ada set it", given={"value": 17}, replaces=NodeId("a")
     )
@@ -50,29 +50,84 @@ def test_what_came_from_a_result_refers_to_the_set_one_and_to_each_other() -> No
 
 def test_what_ran_because_a_node_failed_is_planned_anew_behind_the_set_result() -> None:
     ended = standing(a_node("a"), a_node("fallback", "a", on=On.FAILED), a=LOST, fallback=OK)
-    (fallback,) = ended.correction(wish("a"), "", "", done=()).copies
+    (fallback,) = ended.correction(wish("a"), "", "", turn=2, done=()).copies
     assert fallback.depends_on == (Dependency(node=NodeId("a-set"), on=On.FAILED),)
 
 
 @pytest.mark.parametrize("outcome", [LOST, Rejected(by=UserId("U1")), Skipped(because=NodeId("a")), None])
 def test_what_failed_was_rejected_or_waited_is_planned_anew(outcome: Outcome | None) -> None:
     ends = {"a": LOST} | ({} if outcome is None else {"b": outcome})
-    correction = standing(a_node("a"), a_node("b", "a"), **ends).correction(wish("a"), "", "", done=())
+    correction = standing(a_node("a"), a_node("b", "a"), **ends).correction(wish("a"), "", "", turn=2, done=())
     assert [copy.id for copy in correction.copies] == ["b-again"]
 
 
 def test_what_was_withdrawn_stays_withdrawn_unless_it_could_not_be_reached() -> None:
     ended = standing(a_node("a"), a_node("b", "a"), a=LOST, b=Cancelled(why="stopped"))
-    assert ended.correction(wish("a"), "", "", done=()).copies == []
-    (again,) = ended.correction(wish("a"), "", "", done=(), withdrawn={NodeId("b")}).copies
+    assert ended.correction(wish("a"), "", "", turn=2, done=()).copies == []
+    (again,) = ended.correction(wish("a"), "", "", turn=2, done=(), withdrawn={NodeId("b")}).copies
     assert again.replaces == "b"
 
 
 def test_a_started_call_is_not_withdrawn_and_its_copy_says_that_it_was_made() -> None:
-    correction = standing(a_node("a"), a_node("b", "a"), a=OK).correction(wish("a"), "", "", done={NodeId("b")})
+    correction = standing(a_node("a"), a_node("b", "a"), a=OK).correction(wish("a"), "", "", turn=2, done={NodeId("b")})
     (copy,) = correction.copies
     assert (copy.done_before, copy.title) == (True, f"{AGAIN}Title of b")
     assert not [operation for operation in correction.operations if isinstance(operation, Cancel)]
+
+
+def reads(id: str, file: str, *needs: str) -> Node:
+    edges = tuple(Dependency(node=NodeId(need)) for need in needs)
+    return Node(
+        id=NodeId(id), kind=NodeKind.TOOL, title="", tool=ToolName("files_read"), args={"name": file}, depends_on=edges
+    )
+
+
+@pytest.mark.parametrize("needs", [(), ("b",)], ids=["by name alone", "with an edge"])
+def test_who_reads_a_file_reads_the_one_that_is_made_anew_and_waits_for_it(needs: Sequence[str]) -> None:
+    nodes = (a_node("a"), a_node("b", "a"), reads("r", "1/b/b.json", *needs), a_node("red", "r"))
+    ended = standing(*nodes, a=OK, b=OK, r=OK, red=OK)
+    _, r, red = ended.correction(wish("a"), "", "", turn=4, done=()).copies
+    assert (r.id, r.args, r.depends_on) == (
+        "r-again",
+        {"name": "4/b-again/b-again.json"},
+        (Dependency(node=NodeId("b-again")),),
+    )
+    assert [edge.node for edge in red.depends_on] == ["r-again"]
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "as_file"),
+    [(17, "1/a/a.json", "2/a-set/a-set.json"), ("x", "1/a/a.json", "2/a-set/a-set.txt"), (17, "1/a/r.md", None)],
+)
+def test_a_set_value_is_a_file_for_those_who_read_its_steps_output(value: Json, name: str, as_file: str | None) -> None:
+    correction = standing(a_node("a"), reads("r", name), a=OK, r=OK).correction(
+        wish("a", value), "", "", turn=2, done=()
+    )
+    (r,) = correction.copies
+    assert r.args["name"] == (as_file or "2/a-set/r.md")
+    assert correction.given.given == {"value": value, **({"file": True} if as_file else {})}
+    assert correction.operations[0] == Add(node=correction.given)
+
+
+def test_a_script_and_a_subagent_that_name_a_file_come_from_it_as_well() -> None:
+    code = "def main(inputs):\n    return tools.files_read(name='1/a/r.md')\n"
+    script = a_node("script", kind=NodeKind.PACKAGE, tool=None, code=code, args={})
+    agent = a_node("agent", kind=NodeKind.SUBAGENT, tool=None, args={}, instruction="Read 1/a/r.md.")
+    other = a_node("other", args={"url": "http://h/1/a/r.md"})
+    correction = standing(a_node("a"), script, agent, other).correction(wish("a"), "", "", turn=2, done=())
+    assert [copy.replaces for copy in correction.copies] == ["script", "agent"]
+    assert "'2/a-set/r.md'" in correction.copies[0].code
+    assert correction.copies[1].instruction == "Read 2/a-set/r.md."
+
+
+def test_what_was_withdrawn_before_is_known_whether_or_not_the_correction_is_stored() -> None:
+    nodes = (a_node("a"), a_node("b", "a"), a_node("c", "b"), a_node("d", "a"), a_node("far"))
+    ends = {"a": OK, "b": Cancelled(why="stopped"), "c": Cancelled(why="stopped"), "d": OK, "far": Cancelled(why="x")}
+    ended = standing(*nodes, **ends)
+    assert [node.id for node in ended.withdrawn_behind(NodeId("a"))] == ["b", "c"]
+    correction = ended.correction(wish("a"), "", "", turn=2, done=())
+    stored = standing(*nodes, correction.given, *correction.copies, **ends)
+    assert [node.id for node in stored.withdrawn_behind(NodeId("a"))] == ["b", "c"]
 
 
 def test_the_effect_of_an_item_counts_for_its_template_which_unfolds_anew() -> None:
@@ -80,18 +135,20 @@ def test_the_effect_of_an_item_counts_for_its_template_which_unfolds_anew() -> N
     item = a_node("each-0", "a", item_of=NodeId("each"))
     reads = a_node("reads", "each-0")
     ended = standing(a_node("a"), template, item, reads, **{"a": OK, "each": OK, "each-0": OK, "reads": OK})
-    each, again = ended.correction(wish("a"), "", "", done={NodeId("each-0")}).copies
+    each, again = ended.correction(wish("a"), "", "", turn=2, done={NodeId("each-0")}).copies
     assert (each.id, each.for_each, each.done_before) == ("each-again", "${a-set#/list}", True)
     assert [edge.node for edge in again.depends_on] == ["each-again-0"]
 
 
 def test_a_second_correction_replaces_the_first_and_what_came_from_it() -> None:
-    first = standing(a_node("a"), a_node("b", "a"), a=OK, b=OK).correction(wish("a"), "", "", done={NodeId("b")})
+    first = standing(a_node("a"), a_node("b", "a"), a=OK, b=OK).correction(
+        wish("a"), "", "", turn=2, done={NodeId("b")}
+    )
     nodes = [a_node("a"), a_node("b", "a"), *(add.node for add in first.operations if isinstance(add, Add))]
     twice = standing(*nodes, a=OK, b=OK)
     found = twice.settable("a 18")
     assert isinstance(found, Wish)
-    second = twice.correction(found, "", "", done={NodeId("b")})
+    second = twice.correction(found, "", "", turn=2, done={NodeId("b")})
     assert (second.given.id, second.given.replaces) == ("a-set2", "a-set")
     (copy,) = second.copies
     assert (copy.id, copy.replaces, copy.done_before) == ("b-again2", "b-again", True)
@@ -195,7 +252,7 @@ def test_exactly_what_came_from_the_result_is_planned_anew(
             came.add(node.id)
     came.discard(NodeId("n0"))
     ended = Standing({node.id: node for node in nodes}, outcomes)
-    correction = ended.correction(wish("n0"), "", "", done=done)
+    correction = ended.correction(wish("n0"), "", "", turn=2, done=done)
     assert {copy.replaces for copy in correction.copies} == came
     cancelled = {operation.id for operation in correction.operations if isinstance(operation, Cancel)}
     assert cancelled == {node for node in came if node not in outcomes and node not in done}

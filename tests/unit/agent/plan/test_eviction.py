@@ -120,7 +120,10 @@ def test_no_more_goes_than_the_quotas_ask_for_and_the_oldest_first(
     total = sum(sizes.values())
     if gone:
         assert set(gone.values()) == {Evicted.THREAD_QUOTA}
-        newest = max((file for file in files if file.record.name in gone), key=lambda file: file.record.made_at)
+        newest = max(
+            (file for file in files if file.record.name in gone),
+            key=lambda file: (file.record.made_at, file.record.name),
+        )
         without = sum(size for name, size in sizes.items() if name in gone) - newest.record.size
         assert total - without > limits.thread_bytes
         spared = [file for file in files if file.record.name not in gone and not references.cover(file.record)]

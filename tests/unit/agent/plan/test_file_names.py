@@ -3,7 +3,7 @@
 import pytest
 
 from agent.ids import NodeId, ToolName
-from agent.plan.file_names import FILES_READ, file_read_by, is_file_name, media_type_of, node_of
+from agent.plan.file_names import FILES_READ, RenamedFiles, file_read_by, is_file_name, media_type_of, node_of
 from agent.plan.operations import Node, NodeKind
 from sandbox.script import Json
 
@@ -53,3 +53,29 @@ def test_a_script_reads_no_file_by_its_inputs() -> None:
         id=NodeId("n"), kind=NodeKind.PACKAGE, title="", code="", inputs={"name": "1/a/a.json"}, tools=(FILES_READ,)
     )
     assert file_read_by(node) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "renamed"),
+    [
+        ("1/a/report.md", "3/a-again/report.md"),
+        ("1/a/a.json", "3/a-again/a-again.json"),
+        ("1/a/a.json.bak", "3/a-again/a.json.bak"),
+        ("1/a/ab.json", "3/a-again/ab.json"),
+        ("see 2/a/rows 2026.csv, and 1/b/b.txt.", "see 3/a-again/rows 2026.csv, and 3/b-set/b-set.json."),
+        ("1/ab/x", "1/ab/x"),
+        ("http://h/1/a/report.md", "http://h/1/a/report.md"),
+        ("11/a/", "11/a/"),
+        ("v1/a/report.md", "v1/a/report.md"),
+        ("no files", "no files"),
+    ],
+)
+def test_files_of_other_nodes_are_put_into_texts(text: str, renamed: str) -> None:
+    files = RenamedFiles({NodeId("a"): NodeId("a-again"), NodeId("b"): NodeId("b-set")}, 3, {NodeId("b"): "json"})
+    assert files.text(text) == renamed
+    assert bool(files.named) is (text != renamed)
+
+
+def test_a_script_names_files_in_its_literals_and_divides_elsewhere() -> None:
+    files = RenamedFiles({NodeId("a"): NodeId("b")}, 2)
+    assert files.script("x = 1/a/n\ny = read('1/a/r.md')") == "x = 1/a/n\ny = read('2/b/r.md')"

@@ -50,6 +50,17 @@ def test_whichever_of_several_nodes_ran_all_of_them_count() -> None:
     assert found.incomplete, "the condition names a node of an earlier turn"
 
 
+def test_what_one_node_lacks_says_nothing_of_the_others() -> None:
+    found = sources((ADA, calls("a")), (ADA, calls("b", args={"x": "${a}"})), (ADA, calls("c", args={"x": "${old}"})))
+    assert all(found.cover(NodeId(node)) for node in "ab")
+    found.into(NodeId("c"))
+    assert [found.cover(NodeId(node)) for node in "abc"] == [True, True, False]
+    assert not found.cover(NodeId("nobody"))
+    found.add(ADA, calls("old", args={"x": "${item}"}))
+    assert found.cover(NodeId("c"))
+    assert of(found, "c") == {("look", ADA)}
+
+
 def test_a_template_has_the_sources_of_its_items() -> None:
     template = calls("t", "read", for_each="${list}", args={"channel": "${item}"})
     items = items_of(template, ["a", "b"])

@@ -1,7 +1,7 @@
 """Conclusions over the wire: when the turn ends, what may be appended, and for whom."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from agent.ports import Choice, Reflection, ReplanReport, ReplanResult, Summary,
 from agent.reading.operation_reader import read_operation
 from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Failure
 from tests.fakes.chat_messages import asked_for, concluder, fetch, lines
-from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
+from tests.fakes.planning import NOW, THREAD, PlanningWorld, planning_world, sections
 
 END = "ANSWER\nThat is all."
 OUTCOMES: Mapping[str, Outcome] = {"a": Failed(error="timeout", message="slow"), "b": Succeeded(value=1)}
@@ -58,22 +58,66 @@ async def test_replan_appends_operations_with_their_dependencies_first(dress: st
         assert world.nodes == ["b", "d", "c"]
 
 
-async def test_another_round_is_recorded_once_with_its_reason_and_counts_as_no_early_one() -> None:
+async def recorded(world: PlanningWorld) -> Sequence[Reflection]:
+    """Return the turn's decisions without what each was made on."""
+    return [replace(one, basis="") for one in (await world.runs.read(THREAD, 1)).reflections]
+
+
+def made(choice: Choice, round_number: int = 1, author: str = "U1", **more: object) -> Reflection:
+    fields: dict[str, object] = {"round": round_number, "author": UserId(author), "at": NOW, "at_end": True, **more}
+    return Reflection(choice=choice, **fields)  # pyright: ignore[reportArgumentType]
+
+
+async def test_another_round_is_recorded_with_its_reason_and_counts_as_no_early_one() -> None:
     said = "# a was cut off\n# half way\n" + lines(fetch("c"))
     async with planning_world(concluder(said)) as world:
         await asked_for(world, "a")
         assert await reflect(world)
-        decision = Reflection(choice=Choice.REPLAN, why="a was cut off half way", at_end=True)
-        assert (await world.runs.read(THREAD, 1)).reflections == (decision,)
-        assert not decision.failed
+        assert await recorded(world) == [made(Choice.REPLAN, why="a was cut off half way")]
+
+
+async def test_each_round_is_recorded_though_none_has_a_reason_and_so_is_the_end() -> None:
+    says = [concluder(lines(fetch(name)), times=1) for name in ("c", "d", "e")]
+    async with planning_world(*says, concluder(END)) as world:
+        await asked_for(world, "a")
+        for round_number in (1, 2, 3):
+            assert await reflect(world, round_number)
+        assert not await reflect(world, 4)
+        rounds = [made(Choice.REPLAN, number) for number in (1, 2, 3)]
+        assert await recorded(world) == [*rounds, made(Choice.END, 4)]
+
+
+async def test_decisions_about_several_people_are_recorded_though_their_reasons_are_equal() -> None:
+    says = [concluder("# cut off\n" + lines(fetch(name)), times=1) for name in ("c", "d")]
+    async with planning_world(*says) as world:
+        await asked_for(world, "a", author="U1")
+        await asked_for(world, "b", author="U2")
+        assert await reflect(world)
+        assert await recorded(world) == [made(Choice.REPLAN, author=who, why="cut off") for who in ("U1", "U2")]
+
+
+async def test_a_decision_that_is_made_again_after_a_death_is_recorded_once_as_it_came_out() -> None:
+    first, again = "# one\n" + lines(fetch("c")), END
+    async with planning_world(concluder(first, times=1), concluder(again)) as world:
+        await asked_for(world, "a")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(world.log, "append", _dies)
+            with pytest.raises(ConnectionError):
+                await reflect(world)
+        assert await recorded(world) == [made(Choice.REPLAN, why="one")]
+        assert not await reflect(world)
+        assert await recorded(world) == [made(Choice.END)]
+
+
+async def _dies(*_: object) -> None:
+    raise ConnectionError
 
 
 async def test_a_question_at_the_end_is_recorded() -> None:
     async with planning_world(concluder(lines({"op": "ask", "question": "Which host?"}))) as world:
         await asked_for(world, "a")
         assert (await decided(world)).next is ReplanResult.ASK
-        recorded = (await world.runs.read(THREAD, 1)).reflections
-        assert recorded == (Reflection(choice=Choice.ASK, why="Which host?", at_end=True),)
+        assert await recorded(world) == [made(Choice.ASK, why="Which host?")]
 
 
 async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> None:

@@ -8,9 +8,9 @@ from agent.ids import NodeId
 from agent.limits import Limits, Role
 from agent.plan.outcomes import Failed, Skipped, Succeeded
 from agent.planning.replanner import UNREACHABLE
-from agent.ports import Choice, Reflection
+from agent.ports import Choice
 from tests.fakes.chat_messages import asked_for, fetch, replan, replanner
-from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
+from tests.fakes.planning import NOW, THREAD, PlanningWorld, planning_world, sections
 
 END = '{"decision":"end"}'
 
@@ -39,7 +39,9 @@ async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_p
             "planned",
         ]
         run = await world.runs.read(THREAD, 1)
-        assert run.reflections == (Reflection(choice=Choice.CONTINUE, failed=(NodeId("a"),), why="red is enough"),)
+        [made] = run.reflections
+        assert (made.choice, made.failed, made.why) == (Choice.CONTINUE, (NodeId("a"),), "red is enough")
+        assert (made.round, made.author, made.at) == (1, "U1", NOW)
 
 
 async def test_another_way_around_a_failure_is_planned_while_people_are_waited_for() -> None:

@@ -17,7 +17,7 @@ from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.stream_reader import read_plan_text
 from agent.reading.validation import Fault, FaultCode, fault_json
 from agent.roles import SubagentRole
-from agent.tool import Registry
+from agent.tool import Colour, Registry, asks_inside, colour_of
 from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_lines, json_values, places_in, plans
 
 
@@ -168,6 +168,7 @@ Case = tuple[list[Written], list[tuple[FaultCode, int, str, str]]]
 
 FAULTY: list[Case] = [
     ([{**fetch("a"), "tool": "fly"}], [(FaultCode.UNKNOWN_TOOL, 1, "a", "/tool")]),
+    ([{**fetch("a"), "tool": "files_write"}], [(FaultCode.UNKNOWN_TOOL, 1, "a", "/tool")]),
     ([{**fetch("a"), "args": {}}], [(FaultCode.BAD_ARGUMENTS, 1, "a", "/args")]),
     ([{**fetch("a"), "args": {"url": 3}}], [(FaultCode.BAD_ARGUMENTS, 1, "a", "/args/url")]),
     ([fetch("a"), fetch("a")], [(FaultCode.DUPLICATE_ID, 2, "a", "/id")]),
@@ -370,7 +371,6 @@ def test_subagent_gets_what_its_role_has_where_the_plan_says_nothing() -> None:
         (role("a", "nobody"), FaultCode.UNKNOWN_ROLE, "/role"),
         (role("a", tools=["fly"]), FaultCode.UNKNOWN_TOOL, "/tools/0"),
         (role("a", tools=["fetch"]), FaultCode.BAD_FIELD, "/tools/0"),
-        (role("a", tools=["post"], require_human_approval=True), FaultCode.RED_TOOL_IN_PACKAGE, "/tools/0"),
         (role("a" * 60), FaultCode.BAD_FIELD, "/id"),
         (role("a" * 60, "chief"), FaultCode.BAD_FIELD, "/id"),
         (role("a", result_schema={"pattern": "x"}), FaultCode.BAD_SCHEMA, "/result_schema/pattern"),
@@ -379,6 +379,13 @@ def test_subagent_gets_what_its_role_has_where_the_plan_says_nothing() -> None:
 )
 def test_subagent_that_cannot_work_is_a_fault(written: Written, code: FaultCode, pointer: str) -> None:
     assert [(fault.code, fault.pointer) for fault in with_roles(written).faults] == [(code, pointer)]
+
+
+def test_subagent_that_asks_as_a_whole_may_have_red_tools_which_ask_again() -> None:
+    checked = with_roles(role("a", tools=["post"], require_human_approval=True))
+    assert checked.faults == []
+    [node] = [operation.node for operation in checked.admitted if isinstance(operation, Add)]
+    assert (colour_of(node, ROLES), asks_inside(node, ROLES)) == (Colour.RED, True)
 
 
 def test_files_are_dependencies_and_the_same_subagent_again_is_no_fault() -> None:

@@ -18,7 +18,9 @@ from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, Succeeded
 from agent.plan.script_calls import Suspended
 from agent.ports import ChatMessage, OfferedTool
 from agent.roles import SubagentRole
+from agent.subagents.dialogue import request_message
 from agent.tool import InputRequired
+from sandbox.script import Json
 from tests.fakes.subagents import ROLE, Bench, Dead, asks, says
 
 LOOK = ("look", {"n": 1})
@@ -154,6 +156,29 @@ async def test_answers_with_a_schema_are_read_and_asked_for_once_more() -> None:
     ended = await bad.run()
     assert isinstance(ended, Failed)
     assert (ended.error, len(bad.asked)) == ("bad_result", 2)
+    last = Bench(answers=[says("[1]")], node=node, role=_role(steps=1))
+    ended = await last.run()
+    assert isinstance(ended, Failed)
+    assert (ended.error, len(last.asked)) == ("bad_result", 1), "no answer more than the role's steps"
+
+
+@pytest.mark.parametrize("answer", ["It costs too much.", '"It costs too much."', '```\n"It costs too much."\n```'])
+async def test_prose_is_a_result_where_a_text_is_wanted(answer: str) -> None:
+    node = replace(Bench(answers=[]).node, result_schema={"type": "string"})
+    bench = Bench(answers=[says(answer)], node=node)
+    assert await bench.run() == Succeeded(value="It costs too much.")
+    assert "Text, in Markdown." in bench.asked[0][-1].text
+
+
+def test_long_file_gets_the_room_that_short_ones_leave() -> None:
+    files: list[Json] = ["a" * 300_000, "short", {"b": 1}, "c" * 90_000]
+    request = request_message(ROLE, {"instruction": "Read", "files": files}, None)
+    assert "a" * 300_000 in request.text
+    assert "c" * 90_000 in request.text
+    longer: list[Json] = ["a" * 300_000, "b" * 300_000, "c" * 100]
+    cut = request_message(ROLE, {"instruction": "Read", "files": longer}, None).text
+    assert "c" * 100 in cut
+    assert 390_000 < cut.count("a") + cut.count("b") < 401_000
 
 
 async def test_long_answer_of_a_tool_is_shortened_and_a_flood_of_calls_is_cut() -> None:

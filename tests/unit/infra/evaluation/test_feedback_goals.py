@@ -12,7 +12,8 @@ import pytest_asyncio
 from hypothesis import given
 
 from agent.events import AttemptEnded, RecordedAnswer, SummarizedCall
-from agent.ids import NodeId, Tenant, ThreadId, ToolName, UserId
+from agent.facts import Fact, FactId
+from agent.ids import ChannelId, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, canonical_json, operation_from_json
 from agent.plan.outcomes import Failed, Outcome, Rejected, Succeeded
 from agent.plan.script_calls import position_of
@@ -360,3 +361,37 @@ def test_placeholder_has_the_shape_of_the_value_and_none_of_its_texts(value: Jso
 
     assert shape(placeholder(value)) == shape(value)
     assert placeholder(placeholder(value)) == placeholder(value)
+
+
+def fact(text: str) -> Fact:
+    return Fact(
+        id=FactId("f1"),
+        namespace=("T1", "user", "U1", "C1"),
+        text=text,
+        by=UserId("U1"),
+        channel=ChannelId("C1"),
+        public=False,
+        at=AT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "gone", "why"),
+    [
+        ("my customer is northwind", False, "a fact that only one person may see"),
+        ("my dog is called Rex", False, ""),
+        ("my dog is called Rex", True, "not kept any more"),
+    ],
+    ids=["used", "not used", "gone"],
+)
+def test_a_plan_that_uses_a_fact_of_one_person_becomes_no_goal(
+    registry: Registry, text: str, gone: bool, why: str
+) -> None:
+    run = record([add("one", tool="team_read", args={"id": "northwind"})], {"one": ended(Succeeded(value={"id": 7}))})
+    shown = replace(run, personal_facts=[fact(text)], facts_gone=gone)
+    if not why:
+        assert "northwind" in json.dumps(goal_of(shown, registry), default=dict)
+        return
+    with pytest.raises(NoGoal) as refused:
+        goal_of(shown, registry)
+    assert why in refused.value.why

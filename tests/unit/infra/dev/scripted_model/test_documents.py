@@ -16,7 +16,7 @@ NOW = datetime(2025, 11, 21, 9, 30, tzinfo=UTC)
 async def test_of_many_tools_all_are_known_and_the_request_is_read_without_them() -> None:
     registry = await known_tools()
     first, second, *_ = registry
-    shown = ShownTools(whole=(first,), described=(second,), named=())
+    shown = ShownTools(whole=(first,), briefly=(second,), named=())
     asked = planner_message(
         NOW, [Message(id=1, author=UserId("U1"), text="revert it", at=NOW)], [], tools=tools_section(shown)
     )
