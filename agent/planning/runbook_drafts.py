@@ -21,7 +21,8 @@ from agent.plan.outcomes import Failed, Outcome, Succeeded
 from agent.plan.references import renamed, with_literals, with_texts
 from agent.plan.templates import shown_title, unfolds
 from agent.ports import Attempts, Feeder, Mailbox, Message, NodeStatuses, OperationLog, Runs
-from agent.runbooks import SAVE_RUNBOOK, NotARunbook, read_runbook
+from agent.runbooks import LONGEST, SAVE_RUNBOOK, NotARunbook, read_runbook
+from agent.tool import ToolError
 from sandbox.script import Json
 
 _REQUEST = re.compile(r"Save run (?P<turn>[0-9]{1,9}) of this thread as a runbook")
@@ -29,7 +30,11 @@ _DESCRIPTION_CHARACTERS = 200
 _NAME_CHARACTERS = 40
 _MOST_STEPS = 100
 _MOST_CODE_CHARACTERS = 4_000
+_CODE_INDENT = " " * 7
 _HEADING = "# Steps"
+_MOST_STRANGE_FILES = 20
+"""Files in the way of a name that are no runbooks, or cannot be read; then nothing is saved."""
+
 _NO_CODES: Mapping[NodeId, str] = MappingProxyType({})
 
 
@@ -56,14 +61,14 @@ def steps_of(
     has no argument: those may be nobody else's business.
     """
     added = {entry.operation.node.id: entry.operation.node for entry in logged if isinstance(entry.operation, Add)}
-    standing = Standing(added, {})
     own = [entry.operation.node for entry in logged if entry.turn == turn and isinstance(entry.operation, Add)]
-    worked = [node for node in own if _is_step(node, outcomes) and standing.newest(node.id) == node.id]
+    thread, of_turn = Standing(added, {}), Standing({node.id: node for node in own}, {})
+    worked = [node for node in own if _is_step(node, outcomes) and of_turn.newest(node.id) == node.id]
     numbers: dict[NodeId, int] = {}
     lines: list[str] = []
     count = 0
     for node in worked[:_MOST_STEPS]:
-        first = standing.first(node)
+        first = thread.first(node)
         told = [_Told(title=step.title, tools=[step.tool] if step.tool else []) for step in node.packed]
         if not told:
             told = [_Told(title=shown_title(first), tools=_tools(node), notes=_notes(node, numbers, added, outcomes))]
@@ -74,7 +79,7 @@ def steps_of(
         numbers[node.id] = count
         code = "" if node.packed else codes.get(node.id, node.code).strip("\n")
         if 0 < len(code) <= _MOST_CODE_CHARACTERS:
-            lines += ["", *(f"       {line}".rstrip() for line in code.splitlines()), ""]
+            lines += ["", *(f"{_CODE_INDENT}{line}".rstrip() for line in code.splitlines()), ""]
     return lines
 
 
@@ -233,16 +238,18 @@ class RunbookDrafts:
         scripts = [node.id for node in added if node.code and isinstance(outcomes.get(node.id), Succeeded)]
         ran = {node: await self.attempts.of(thread, node) for node in scripts[:_MOST_STEPS]}
         steps = steps_of(logged, turn, outcomes, {node: tries[-1].code for node, tries in ran.items() if tries})
+        if len("\n".join(steps)) > LONGEST // 2:
+            steps = [line for line in steps if line and not line.startswith(_CODE_INDENT)]
         if not steps:
             return None
         past = await self.runs.past(thread, turn + 1, turn - 1)
         asked = asked_of([request for one in past for request in one.requests])
         followed = (await self.runs.read(thread, turn)).runbooks
         names = [book.name for book in followed if book.whole and not book.canvas]
-        taken = {book.name for book in await self.guidance.all(thread)}
         if len(names) == 1 and (before := await self._own_text(names[0])):
             return _Draft(name=names[0], before=before, after=updated_text(before, steps))
-        for name in free_names(asked):
+        taken = {book.name for book in await self.guidance.all(thread)}
+        for name in itertools.islice(free_names(asked), len(taken) + _MOST_STRANGE_FILES):
             before = await self._own_text(name)
             if before:
                 return _Draft(name=name, before=before, after=updated_text(before, steps))
@@ -252,10 +259,10 @@ class RunbookDrafts:
 
     async def _own_text(self, name: str) -> str | None:
         """Return the text of the folder's runbook of a name; "": there is none; None: the file is something else."""
-        text = "" if self.kept is None else await self.kept(name)
         try:
+            text = "" if self.kept is None else await self.kept(name)
             return text if not text or read_runbook(text, name).name == name else None
-        except NotARunbook:
+        except (NotARunbook, ToolError):
             return None
 
 

@@ -296,6 +296,9 @@ async def test_a_finished_run_is_kept_as_a_runbook_by_a_button_once_somebody_app
     database_url: URL, tmp_path: Path
 ) -> None:
     folder = tmp_path / "runbooks"
+    folder.mkdir()
+    (folder / "restart-billing.md").write_text("Somebody's notes", encoding="utf-8")
+    (folder / "restart-billing-2.md").write_bytes(b"\xff")
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=in_folder(folder)) as scene:
         scene.model.add(
             planned(
@@ -310,20 +313,20 @@ async def test_a_finished_run_is_kept_as_a_runbook_by_a_button_once_somebody_app
             await saves(scene, observer)
             await observer.until(lambda seen: bool(seen.cards()), "the card")
             card = card_of(observer)
-            assert "New file restart-billing.md" in card
+            assert "New file restart-billing-3.md" in card, "what is no runbook stays as it is"
             assert "+ 1. Title of queue (`http_get`): if this fails: Title of broken" in card
             assert "Title of tell" not in card, "nobody wanted that step"
             assert "secret-path" not in card
             assert len(scene.model.requests_of("planner")) == asked, "no model writes the draft"
-            assert not folder.exists()
+            assert len([*folder.iterdir()]) == 2
             await scene.click(observer, "Grace", "approved")
             await observer.until(lambda seen: seen.says("save-runbook", "succeeded"), "the answer")
             await observer.until(lambda seen: seen.says("save_runbook", "done in"), "the board's end")
             newest = json.dumps(observer.boards()[-1].message["blocks"])
             assert '"action_id": "save_runbook"' not in newest, "that is no procedure"
-        saved = (folder / "restart-billing.md").read_text(encoding="utf-8")
+        saved = (folder / "restart-billing-3.md").read_text(encoding="utf-8")
         assert saved == (
-            "---\nname: restart-billing\ndescription: Restart billing\n---\n\n# Steps\n\n"
+            "---\nname: restart-billing-3\ndescription: Restart billing\n---\n\n# Steps\n\n"
             "1. Title of queue (`http_get`): if this fails: Title of broken\n"
         )
 

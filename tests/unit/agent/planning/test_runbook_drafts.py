@@ -89,6 +89,12 @@ def test_a_correction_stands_where_the_step_was_that_it_replaced() -> None:
     ]
 
 
+def test_a_correction_of_a_later_turn_leaves_the_earlier_one_as_it_was() -> None:
+    log = [*logged(call("a")), *logged(call("a-again", title="Again: Do a", replaces="a"), turn=2)]
+    outcomes = {NodeId("a"): DONE, NodeId("a-again"): DONE}
+    assert steps_of(log, 1, outcomes) == steps_of(log, 2, outcomes) == ["1. Do a (`http_get`)"]
+
+
 def test_a_script_is_told_as_it_ran_last_and_a_packed_one_as_its_steps() -> None:
     script = Node(id=NodeId("s"), kind=NodeKind.PACKAGE, title="Count", code="def main(i):\n    return 1\n")
     parts = [PackedStep(id=NodeId(name), title=f"Do {name}", tool=ToolName("http_get")) for name in ("x", "y")]
