@@ -604,7 +604,7 @@ class Reflection:
     #: Whose requests it was about.
     author: UserId | None = None
     at: datetime | None = None
-    #: Of the round, its bound, the messages and the log: what it was made on.
+    #: Of the round, its bound, the messages, the log and the failures: what it was made on.
     basis: str = ""
 
     def repeats(self, earlier: "Reflection") -> bool:

@@ -269,7 +269,8 @@ class Replanner:
     async def _note(self, run: Run, plan: AuthorPlan, place: _Place, reflection: Reflection) -> None:
         """Record a decision with what it was made on, by which one that a death interrupted is known."""
         seq = plan.logged[-1].seq if plan.logged else 0
-        basis: Json = [place.round, place.bound, len(run.messages), seq]
+        about: Json = [reflection.at_end, *sorted(reflection.failed)]
+        basis: Json = [place.round, place.bound, len(run.messages), seq, about]
         made = replace(
             reflection, round=place.round, author=plan.author, at=self.clock(), basis=digest_of(basis)[:_BASIS_DIGITS]
         )

@@ -9,7 +9,7 @@ from agent.limits import Limits, Role
 from agent.plan.outcomes import Failed, Skipped, Succeeded
 from agent.planning.replanner import UNREACHABLE
 from agent.ports import Choice
-from tests.fakes.chat_messages import asked_for, fetch, replan, replanner
+from tests.fakes.chat_messages import asked_for, concluder, fetch, replan, replanner
 from tests.fakes.planning import NOW, THREAD, PlanningWorld, planning_world, sections
 
 END = '{"decision":"end"}'
@@ -42,6 +42,25 @@ async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_p
         [made] = run.reflections
         assert (made.choice, made.failed, made.why) == (Choice.CONTINUE, (NodeId("a"),), "red is enough")
         assert (made.round, made.author, made.at) == (1, "U1", NOW)
+
+
+async def test_each_decision_is_recorded_though_the_log_is_the_same() -> None:
+    async with planning_world(replanner('{"decision":"continue"}'), concluder("ANSWER\nDone.")) as world:
+        await _waiting(world)
+        await asked_for(world, "b")
+        await asked_for(world, "beside")
+        assert not await _reconsider(world)
+        world.ended("b", Failed(error="timeout"))
+        world.ended("beside", Skipped(because=NodeId("b")))
+        assert not await _reconsider(world)
+        world.ended("red", Succeeded(value=1))
+        await world.replanner.conclude(THREAD, 1, 1, {}, bound=Limits.rounds_per_turn)
+        made = [(one.choice, one.failed, one.at_end) for one in (await world.runs.read(THREAD, 1)).reflections]
+        assert made == [
+            (Choice.CONTINUE, (NodeId("a"),), False),
+            (Choice.CONTINUE, (NodeId("a"), NodeId("b")), False),
+            (Choice.END, (), True),
+        ]
 
 
 async def test_another_way_around_a_failure_is_planned_while_people_are_waited_for() -> None:
