@@ -27,7 +27,7 @@ from sandbox.script import Json
 ALL_SHOWN = 30
 """Up to so many tools a model is shown all of them."""
 
-_ROOM = 1.45
+_ROOM = 1.44
 """The room for tools, names included, beside that of as many as are all shown."""
 
 _WHOLE = 0.6
