@@ -13,5 +13,19 @@ def send_signal(process: Process, number: signal.Signals) -> None:
 
 
 def close_pipes(process: Process) -> None:
-    """Let go of the program's pipes: what is unread stays unread, whoever else holds them."""
-    getattr(process, "_transport").close()  # noqa: B009 - nothing public closes it
+    """Let go of the program's pipes: what is unread stays unread, whoever else holds them.
+
+    `Process.wait` waits for the ends of the pipes as well. One that is full of what nobody reads, or that is held by a
+    program which left the group, has none.
+    """
+    transport = getattr(process, "_transport")  # noqa: B009 - nothing public closes them
+    for number in range(3):
+        if (pipe := transport.get_pipe_transport(number)) is not None:
+            pipe.close()
+
+
+async def end(process: Process) -> None:
+    """Kill the program and its group, let go of its pipes, and wait until it has ended."""
+    send_signal(process, signal.SIGKILL)
+    close_pipes(process)
+    await process.wait()

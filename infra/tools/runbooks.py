@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from agent.ids import ThreadId
 from agent.runbooks import LONGEST, MOST, NotARunbook, Runbook, read_runbook
 from infra.tools.catalogue import beside
+from infra.tools.child_process import end, send_signal
 
 _log = logging.getLogger(__name__)
 
@@ -175,13 +176,12 @@ async def _git(folder: Path, *words: str) -> None:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End git with the programs that it started for the connection; it removes its locks where it gets the time."""
-    os.killpg(process.pid, signal.SIGTERM)
+    send_signal(process, signal.SIGTERM)
     try:
         async with asyncio.timeout(_TERMINATION_SECONDS):
             await process.wait()
     except TimeoutError:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await end(process)
 
 
 def _remove_stale_locks(folder: Path) -> None:

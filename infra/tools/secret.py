@@ -10,7 +10,6 @@ It is read when it is needed, so that a new one counts without a restart, and hi
 import asyncio
 import os
 import re
-import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from agent.redaction import SECRETS
 from agent.tool import ToolError
-from infra.tools.child_process import close_pipes, send_signal
+from infra.tools.child_process import end
 
 _IN_A_HEADER = re.compile(r"(?:Bearer|Basic|Token) +(\S+)", re.IGNORECASE)
 
@@ -127,7 +126,4 @@ async def _printed(command: tuple[str, ...]) -> bytes:
                 output += chunk
             return output if len(output) > MOST_BYTES or await process.wait() == 0 else b""
     finally:
-        if process.returncode is None:
-            send_signal(process, signal.SIGKILL)
-            await process.wait()
-        close_pipes(process)
+        await end(process)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -391,6 +392,22 @@ async def test_long_answers_end_early_and_say_so(remote: BareRepository, tmp_pat
     found = await reader.result("git_grep", text="many")
     assert found["truncated"]
     assert 0 < len(found["matches"]) <= 200
+
+
+async def test_a_long_answer_ends_early_though_a_program_that_left_holds_the_pipes(
+    remote: BareRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = tmp_path / "pid"
+    leaves = "import os, time\nif os.fork() == 0:\n os.setsid()\n"
+    tells = f" open({str(pid)!r}, 'w').write(str(os.getpid()))\n time.sleep(600)\n"
+    waits = f"while not os.path.exists({str(pid)!r}):\n time.sleep(0.01)\n"
+    in_place_of_git(tmp_path, monkeypatch, f"{leaves}{tells}{waits}os.write(1, b'x' * 50_000)\ntime.sleep(600)\n")
+    try:
+        printed = await program.GitProgram().run(remote.folder, ("log",), seconds=60.0, most_bytes=4096)
+        assert printed.cut
+        assert len(printed.output) == 4096
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("waits", ["for a command", "for a remote"])

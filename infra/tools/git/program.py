@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio
 
 from agent.tool import ToolError
-from infra.tools.child_process import close_pipes, send_signal
+from infra.tools.child_process import close_pipes, end, send_signal
 
 AT_ONCE = 4
 """Commands that run at the same time in this process."""
@@ -153,9 +153,7 @@ async def _run(
         return await _printed(process, given, most_bytes)
     finally:
         with anyio.CancelScope(shield=True):
-            send_signal(process, signal.SIGKILL)
-            await process.wait()
-            close_pipes(process)
+            await end(process)
 
 
 async def _printed(process: Process, given: bytes, most_bytes: int) -> Printed:
@@ -192,5 +190,6 @@ async def _bounded(process: Process, most_bytes: int) -> bytes:
         kept += chunk[: most_bytes + 1 - len(kept)]
         if len(kept) > most_bytes:
             send_signal(process, signal.SIGKILL)
+            close_pipes(process)
             break
     return bytes(kept)
