@@ -22,29 +22,29 @@ from agent.roles import SubagentRole
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
 from bot import wording
-from bot.blocks.card import PreviewsOf, no_previews
+from bot.cards.card import PreviewsOf, no_previews
+from bot.decisions.approvals import ApprovalHandler
+from bot.decisions.click_policy import ClickPolicy
+from bot.decisions.confidential import ConfidentialHandler
+from bot.decisions.decision_forms import DecisionFormHandler
+from bot.decisions.elsewhere import ElsewhereHandler
+from bot.decisions.freezes import FreezeHandler
+from bot.decisions.pending import PendingHandler
+from bot.decisions.rules import RulesHandler
+from bot.decisions.together import TogetherHandler
 from bot.errors import BotError
 from bot.handlers.accounts import AccountsHandler
-from bot.handlers.approvals import ApprovalHandler
-from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.commands import COMMAND, CommandHandler
-from bot.handlers.confidential import ConfidentialHandler
 from bot.handlers.corrections import CorrectionHandler
-from bot.handlers.decision_forms import DecisionFormHandler
-from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.feedback import FeedbackHandler
 from bot.handlers.files import FilesHandler
-from bot.handlers.freezes import FreezeHandler
 from bot.handlers.guidance import GuidanceHandler
 from bot.handlers.memory import MemoryHandler
 from bot.handlers.messages import MessageHandler
-from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import DEFAULT_LIMITS, PersonLimiter, PersonLimits
-from bot.handlers.rules import RulesHandler
 from bot.handlers.runbooks import RunbookHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
-from bot.handlers.together import TogetherHandler
 from bot.handlers.tools import ToolsHandler
 from bot.handlers.undo import UndoHandler
 from bot.payloads import (

@@ -64,9 +64,9 @@ from bot.app import Ports as BotPorts
 from bot.app import SlackApp
 from bot.blocks.answer import DraftsInWords, PlainResults, UndoneInWords
 from bot.blocks.corrections import CorrectionInWords
+from bot.decisions.click_policy import ClickPolicy
+from bot.decisions.due_requests import DueRequests
 from bot.errors import SlackUnreachable
-from bot.handlers.click_policy import ClickPolicy
-from bot.handlers.due_requests import DueRequests
 from bot.ports import FactBook
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher

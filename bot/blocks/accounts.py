@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot import wording
-from bot.blocks.elements import Block, Rendered, button, moment, quoted, rendered, section, with_button
+from bot.elements import Block, Rendered, button, moment, quoted, rendered, section, with_button
 from bot.payloads import DISCONNECT_ACTION, LINK_ACTION
 from bot.ports import ConnectedAccount
 

@@ -22,7 +22,7 @@ from agent.plan.templates import shown_title
 from agent.planning.undoing import UndoLine
 from agent.tools.binding import rendered as shown_value
 from bot import wording
-from bot.blocks.elements import MARKDOWN_CHARACTERS, Block, Rendered, actions, button, markdown, notice, rendered
+from bot.elements import MARKDOWN_CHARACTERS, Block, Rendered, actions, button, markdown, notice, rendered
 from bot.payloads import FEEDBACK_ACTION
 
 _VALUE_CHARACTERS = 300

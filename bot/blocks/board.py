@@ -14,7 +14,7 @@ from agent.plan.operations import NodeKind, digest_of
 from agent.plan.outcomes import TOLD_IN_WORDS, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
 from agent.ports import RunStatus
 from bot import wording
-from bot.blocks.elements import (
+from bot.elements import (
     MESSAGE_CHARACTERS,
     OPTION_CHARACTERS,
     PLAIN_CHARACTERS,
@@ -33,9 +33,9 @@ from bot.blocks.elements import (
     shortened,
     task_card,
 )
-from bot.blocks.visibility import visible
 from bot.payloads import DETAILS_ACTION, FILES_ACTION, SAVE_ACTION, SET_ACTION, UNDO_ACTION
 from bot.ports import AttemptView, NodeView, Post, RunView, Slot
+from bot.visibility import visible
 
 MOST_TASKS = 40
 MOST_BUTTONS = 3

@@ -8,7 +8,7 @@ from agent.plan.json_schema import SchemaIssue
 from agent.plan.operations import Node
 from agent.plan.templates import shown_title
 from bot import wording
-from bot.blocks.elements import (
+from bot.elements import (
     OPTION_CHARACTERS,
     Block,
     field,
@@ -20,8 +20,8 @@ from bot.blocks.elements import (
     shortened,
     text_input,
 )
-from bot.blocks.visibility import visible
 from bot.payloads import SET_CALLBACK
+from bot.visibility import visible
 
 STEP, VALUE = "step", "value"
 """The fields' block ids."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from agent.events import AttemptEnded, SummarizedCall
 from agent.ids import NodeId, ThreadId
 from bot import wording
-from bot.blocks.elements import (
+from bot.elements import (
     Block,
     actions,
     button,
@@ -22,9 +22,9 @@ from bot.blocks.elements import (
     section,
     shortened,
 )
-from bot.blocks.visibility import visible
 from bot.payloads import ATTEMPT_ACTION
 from bot.ports import PackageView
+from bot.visibility import visible
 
 CALLBACK = "script_details"
 TEXT_CHARACTERS = 2900

@@ -1,7 +1,7 @@
 """The form for the reason of a thumbs-down, and what it says afterwards."""
 
 from bot import wording
-from bot.blocks.elements import Block, field, form, modal, section, text_input
+from bot.elements import Block, field, form, modal, section, text_input
 from bot.payloads import FEEDBACK_CALLBACK
 
 REASON_CHARACTERS = 1000

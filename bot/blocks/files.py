@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agent.ids import ThreadId, UserId
 from agent.plan.files import FileRecord
 from bot import wording
-from bot.blocks.elements import (
+from bot.elements import (
     Block,
     actions,
     button,
@@ -21,8 +21,8 @@ from bot.blocks.elements import (
     section,
     shortened,
 )
-from bot.blocks.visibility import visible
 from bot.payloads import FILE_POST_ACTION, FILE_SHOW_ACTION, FILES_PAGE_ACTION
+from bot.visibility import visible
 
 CALLBACK = "thread_files"
 

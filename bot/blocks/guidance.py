@@ -7,7 +7,8 @@ from agent.facts import LONGEST
 from agent.ids import thread_parts
 from agent.ports import Choice, Instruction, Reflection
 from bot import wording
-from bot.blocks.elements import (
+from bot.blocks.memory import told_fact
+from bot.elements import (
     Rendered,
     escaped,
     mention,
@@ -18,7 +19,6 @@ from bot.blocks.elements import (
     sections,
     words_only,
 )
-from bot.blocks.memory import told_fact
 from bot.ports import Explanation
 
 _INSTRUCTION_CHARACTERS = 2_000

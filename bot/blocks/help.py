@@ -7,8 +7,8 @@ from agent.ids import ApprovalId, ThreadId, UserId, thread_parts
 from agent.plan.outcomes import NodeState
 from bot import wording
 from bot.blocks.board import board_title
-from bot.blocks.card import who_may_decide
-from bot.blocks.elements import (
+from bot.cards.card import who_may_decide
+from bot.elements import (
     Rendered,
     actions,
     button,

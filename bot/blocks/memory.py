@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.facts import LONGEST, Fact, FactScope
 from bot import wording
-from bot.blocks.elements import Block, Rendered, context, mention, moment, quoted, rendered, sections, words_only
+from bot.elements import Block, Rendered, context, mention, moment, quoted, rendered, sections, words_only
 
 MOST_FACTS = 40
 """Of one message: however long they are, Slack takes them."""

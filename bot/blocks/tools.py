@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.tool import Colour, Tool
 from bot import wording
-from bot.blocks.elements import Rendered, quoted, rendered, sections
+from bot.elements import Rendered, quoted, rendered, sections
 
 MOST_TOOLS = 300
 

@@ -10,9 +10,9 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from agent.ids import ApprovalId, ThreadId, UserId, thread_id
 from bot import wording
 from bot.blocks.accounts import accounts_message
-from bot.blocks.elements import Rendered, quoted, words_only
-from bot.blocks.tool_questions import asks
-from bot.handlers.approvals import ApprovalHandler
+from bot.cards.tool_questions import asks
+from bot.decisions.approvals import ApprovalHandler
+from bot.elements import Rendered, quoted, words_only
 from bot.payloads import AccountClick, Command, ConnectClick, Payload
 from bot.ports import PersonalAccounts, RunViews
 from bot.slack.client import WebApi

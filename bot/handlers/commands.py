@@ -9,17 +9,17 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_id, thread_parts
 from bot import wording
-from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
+from bot.decisions.freezes import FreezeHandler, is_about_freezes
+from bot.decisions.pending import PendingHandler
+from bot.decisions.rules import RulesHandler, is_about_rules
+from bot.elements import Rendered, words_only
 from bot.errors import BotError, SlackRefused
 from bot.handlers.accounts import AccountsHandler
-from bot.handlers.freezes import FreezeHandler, is_about_freezes
 from bot.handlers.guidance import GuidanceHandler, is_about_guidance
 from bot.handlers.memory import MemoryHandler, is_about_memory
 from bot.handlers.messages import RECEIPT_REACTION
-from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import PersonLimiter
-from bot.handlers.rules import RulesHandler, is_about_rules
 from bot.handlers.tools import ToolsHandler
 from bot.payloads import Command, Payload, request_text
 from bot.ports import Inbox, Incoming, Kind, OpenRun, RunViews

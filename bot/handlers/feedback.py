@@ -8,8 +8,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from agent.errors import AgentError
 from agent.ids import ChannelId, UserId, thread_id
 from bot import wording
-from bot.blocks.elements import Block
 from bot.blocks.feedback import loading, reason_form, said
+from bot.elements import Block
 from bot.errors import BotError
 from bot.payloads import FeedbackClick, FeedbackForm, Payload
 from bot.ports import Feedback

@@ -11,8 +11,8 @@ from agent.ids import Tenant, ThreadId, UserId, thread_id, thread_parts
 from agent.plan.files import FileRecord
 from agent.ports import Artifacts, Files
 from bot import wording
-from bot.blocks.elements import Block, quoted
 from bot.blocks.files import PAGE, SHOWN_CHARACTERS, file_beginning, files_page, loading, no_files
+from bot.elements import Block, quoted
 from bot.errors import BotError
 from bot.payloads import FileClick, FilesClick, FilesPageClick, Payload
 from bot.slack.client import WebApi

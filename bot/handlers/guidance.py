@@ -9,8 +9,8 @@ from agent.plan.json_values import sanitized_text
 from agent.ports import Instructions, Places
 from agent.redaction import SECRETS
 from bot import wording
-from bot.blocks.elements import Rendered, words_only
 from bot.blocks.guidance import explanation_message, instructions_message
+from bot.elements import Rendered, words_only
 from bot.payloads import Command, request_text
 from bot.ports import ChannelInstructions, Explanations
 from bot.slack.facts import FactKeeper

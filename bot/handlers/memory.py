@@ -6,8 +6,8 @@ from collections.abc import Callable
 from agent.facts import Fact, FactId, Wish, read_addition
 from agent.ids import ThreadId, thread_id
 from bot import wording
-from bot.blocks.elements import Rendered, words_only
 from bot.blocks.memory import fact_words, memory_message, own_memory_message, remembered_message
+from bot.elements import Rendered, words_only
 from bot.errors import SlackRefused
 from bot.payloads import Command, MessageEvent, request_text
 from bot.slack.facts import FactKeeper, FactRefusal, Said

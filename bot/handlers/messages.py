@@ -16,11 +16,11 @@ from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.facts import read_wish
 from agent.ids import ThreadId, thread_id
 from bot import wording
-from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import help_message, thread_status
+from bot.decisions.elsewhere import ElsewhereHandler
+from bot.elements import Rendered, words_only
 from bot.errors import SlackRefused
 from bot.handlers.corrections import ASKS_TO_SET, CorrectionHandler, SetRefused
-from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.guidance import EXPLAIN_WORD, GuidanceHandler
 from bot.handlers.memory import MemoryHandler
 from bot.handlers.person_limits import PersonLimiter

@@ -8,7 +8,7 @@ from agent.errors import AgentError
 from agent.ids import NodeId, Tenant, ThreadId, UserId, thread_id, thread_parts
 from bot import wording
 from bot.blocks.details import details, loading, shown_by, unreadable
-from bot.blocks.elements import Block
+from bot.elements import Block
 from bot.errors import BotError
 from bot.payloads import AttemptClick, DetailsClick, Payload
 from bot.ports import Packages

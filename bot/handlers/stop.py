@@ -9,7 +9,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from agent.ids import ThreadId, UserId, thread_id, thread_parts
 from bot import wording
-from bot.blocks.elements import words_only
+from bot.elements import words_only
 from bot.payloads import Payload, SessionStop, StopClick, StopShortcut
 from bot.ports import Inbox, Incoming, Kind, Receipt, RunViews
 from bot.slack.client import WebApi

@@ -8,8 +8,8 @@ from agent.roles import SubagentRole
 from agent.tool import Registry, Tool
 from agent.tools.access import ToolAccess
 from bot import wording
-from bot.blocks.elements import Rendered, words_only
 from bot.blocks.tools import tools_message
+from bot.elements import Rendered, words_only
 from bot.payloads import Command
 from bot.slack.membership import Identity
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest, askers_of
 from agent.card_facts import account_in
 from agent.ids import ApprovalId
-from bot.blocks.elements import sent_size
-from bot.blocks.visibility import visible
+from bot.elements import sent_size
 from bot.ports import ApprovalView, PostedMessage, Slot, card_slot
+from bot.visibility import visible
 
 MOST_ON_A_CARD = 10
 ITEM_CHARACTERS = 600

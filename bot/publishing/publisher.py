@@ -22,10 +22,10 @@ from agent.runbooks import SAVE_RUNBOOK
 from bot import wording
 from bot.blocks.answer import answer, thumbs
 from bot.blocks.board import board, thinking
-from bot.blocks.card import PreviewsOf, card, no_previews, reminder
-from bot.blocks.elements import Rendered, words_only
-from bot.blocks.group_card import group_card
 from bot.blocks.memory import cited
+from bot.cards.card import PreviewsOf, card, no_previews, reminder
+from bot.cards.group_card import group_card
+from bot.elements import Rendered, words_only
 from bot.errors import BotError, SlackRefused, ThreadClosed
 from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot, card_slot, shown_slot
 from bot.publishing.card_groups import cards_of, joinings

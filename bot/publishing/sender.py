@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from agent.ids import Digest, ThreadId, UserId, thread_parts
-from bot.blocks.elements import Rendered, plainly
+from bot.elements import Rendered, plainly
 from bot.errors import SlackRefused, SlackUnreachable, ThreadClosed
 from bot.payloads import mapping
 from bot.ports import Posted, PostedMessage, RunView, Slot, cut

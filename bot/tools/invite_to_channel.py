@@ -7,7 +7,7 @@ from agent.ids import ToolName, UserId, thread_parts
 from agent.plan.effects import Inverse, InverseCall, NoInverse
 from agent.preview import FieldsPreview, Preview
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError, Undoing
-from bot.blocks.elements import shortened
+from bot.elements import shortened
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi
 from bot.slack.membership import FRESH, Channel, MembershipStatus, Person, Principals

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.tool import CallContext, ToolError
-from bot.blocks.elements import shortened
+from bot.elements import shortened
 from bot.errors import SlackRefused
 from bot.payloads import mapping
 from bot.slack.channels import Channels

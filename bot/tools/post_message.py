@@ -8,7 +8,7 @@ from agent.plan.effects import Inverse, InverseCall
 from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import MessagePreview, Preview
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError, Undoing
-from bot.blocks.elements import escaped
+from bot.elements import escaped
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.payloads import unescaped
 from bot.slack.channels import Channels

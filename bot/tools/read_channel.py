@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.ids import Tenant, ToolName, UserId, thread_parts
 from agent.tool import CallContext, Colour, Tool, ToolError
-from bot.blocks.elements import shortened
+from bot.elements import shortened
 from bot.payloads import mapping
 from bot.slack.channels import Channel, Channels
 from bot.slack.client import WebApi, next_cursor, objects_in

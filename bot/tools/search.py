@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.ids import Tenant, ToolName, UserId, thread_parts
 from agent.tool import CallContext, Colour, Tool, ToolError
-from bot.blocks.elements import shortened
+from bot.elements import shortened
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from bot.ports import SearchTokens

@@ -22,8 +22,8 @@ from sqlalchemy import URL, text
 from agent.approval import ApprovalKind
 from agent.ids import ApprovalId, ThreadId, thread_id
 from bot import wording
-from bot.blocks.card import card
-from bot.blocks.elements import Rendered, rendered
+from bot.cards.card import card
+from bot.elements import Rendered, rendered
 from bot.ports import Post, Slot
 from infra.config.file import parse_configuration
 from infra.db.database import Database

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from bot import wording
-from bot.blocks.rules import ANY
+from bot.cards.rules import ANY
 from infra.dev.local_slack.state.payload import JsonObject
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered_and_done, rows, whispers

@@ -15,7 +15,7 @@ from agent.grant import Condition, Grant, GrantId, GrantKind, PlannedCall, plann
 from agent.ids import ApprovalId, ChannelId, NodeId, Tenant, ThreadId, ToolName, UserId, thread_id
 from agent.plan.operations import canonical_json, digest_of
 from agent.tool import Registry
-from bot.handlers.rules import OFFERED_AFTER
+from bot.decisions.rules import OFFERED_AFTER
 from bot.ports import ApprovalView
 from bot.publishing.card_groups import cards_of, joinings
 from infra.stores.grants import GrantedApprovals

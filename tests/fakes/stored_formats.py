@@ -71,10 +71,10 @@ from agent.scripts.replay import ToolCallReplay
 from agent.tool import CallContext, Colour, Registry, Reversibility, Tool
 from agent.tools.call import cached_call
 from bot.blocks.board import board
-from bot.blocks.card import card
 from bot.blocks.details import details, shown_by
-from bot.blocks.elements import Block, Rendered, words_only
 from bot.blocks.help import stoppable
+from bot.cards.card import card
+from bot.elements import Block, Rendered, words_only
 from bot.handlers.commands import COMMAND
 from bot.handlers.stop import STOP_WORDS, stop_row
 from bot.payloads import (

@@ -8,9 +8,10 @@ from agent.card_facts import CardFacts
 from agent.events import AttemptEnded, SummarizedCall
 from agent.grant import PlannedCall
 from agent.ids import ChannelId, NodeId, ToolName
-from bot.blocks import rules
-from bot.blocks.confidential import confidential_values
-from bot.blocks.decision_forms import (
+from bot.blocks.details import details
+from bot.cards import rules
+from bot.cards.confidential import confidential_values
+from bot.cards.decision_forms import (
     Listed,
     ListedCall,
     approve_all_form,
@@ -22,9 +23,8 @@ from bot.blocks.decision_forms import (
     planned_arguments,
     short_arguments,
 )
-from bot.blocks.details import details
-from bot.blocks.edit_form import ArgumentField, fields_of
-from bot.blocks.elements import Block
+from bot.cards.edit_form import ArgumentField, fields_of
+from bot.elements import Block
 from bot.payloads import Answer
 from bot.ports import PackageView, PastCall
 from tests.fakes.bot_ports import NOON

@@ -17,10 +17,10 @@ from agent.ports import RunStatus
 from agent.preview import Preview, previews
 from agent.tool import Colour, Reversibility
 from bot.blocks.board import board
-from bot.blocks.card import card
-from bot.blocks.elements import Rendered
-from bot.blocks.group_card import group_card
-from bot.blocks.rules import listed
+from bot.cards.card import card
+from bot.cards.group_card import group_card
+from bot.cards.rules import listed
+from bot.elements import Rendered
 from bot.ports import ApprovalView, AttemptView, NodeView
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals

@@ -61,13 +61,13 @@ from agent.reading.stream_reader import PlanStreamReader, read_plan_text
 from agent.roles import SubagentRole
 from agent.runbooks import NotARunbook, read_canvas
 from bot.blocks.answer import answer
-from bot.blocks.call_preview import difference, message_runs
-from bot.blocks.elements import escaped
-from bot.blocks.visibility import visible
+from bot.cards.call_preview import difference, message_runs
+from bot.elements import escaped
 from bot.payloads import mentions, request_text
 from bot.slack.mrkdwn import people_in, plain_words
 from bot.slack.names import named as named_for_people
 from bot.tools.post_message import neutralised
+from bot.visibility import visible
 from infra.tools.http import origin_of
 from infra.tools.sql import escaped_parameters, refused_verb
 from tests.fakes.plans import REGISTRY
@@ -226,7 +226,7 @@ BUILT_AT_RUN_TIME = {
     "agent/reading/validation.py": "the names of kinds of masks, escaped",
     "bot/payloads.py": "an id, escaped: request_text and mentions below",
     "bot/app.py": "the beginnings of our own action ids",
-    "bot/blocks/visibility.py": "one character, escaped: visible below",
+    "bot/visibility.py": "one character, escaped: visible below",
     "infra/dev/local_slack/delivery/announcer.py": "an id, escaped",
     "infra/dev/scripted_model/intents.py": "the names below it, and names of services, escaped",
     "infra/dev/scripted_model/script.py": "the pattern of a test's script",

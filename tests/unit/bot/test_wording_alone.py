@@ -19,10 +19,10 @@ from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.answer import answer
 from bot.blocks.board import board
-from bot.blocks.card import card
 from bot.blocks.details import loading, unreadable
-from bot.blocks.elements import Rendered, plainly, words_only
 from bot.blocks.help import help_message, opening, status, stoppable
+from bot.cards.card import card
+from bot.elements import Rendered, plainly, words_only
 from bot.ports import AttemptView, OpenRun
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import ADA, GRACE, THREAD, a_node, a_run, an_approval

@@ -16,7 +16,7 @@ from agent.ports import RunStatus
 from agent.runbooks import RunbookUsed
 from bot import wording
 from bot.blocks.board import MOST_TASKS, board, board_title
-from bot.blocks.elements import runbook_source
+from bot.elements import runbook_source
 from bot.ports import AttemptView, NodeView, Post, PostedMessage, RunView, Slot
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import GRACE, a_node, a_run, an_approval

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from agent.ids import Tenant, ThreadId, UserId
-from bot.blocks.elements import words_only
+from bot.elements import words_only
 from bot.ports import Post, PostedMessage, Slot
 from bot.publishing.sender import MessageSender
 from bot.slack.membership import Identity

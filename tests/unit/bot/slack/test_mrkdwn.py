@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.blocks.elements import escaped
+from bot.elements import escaped
 from bot.slack.mrkdwn import people_in, plain_words
 
 NAMES = {"U1": "Ada Lovelace"}

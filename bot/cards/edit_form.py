@@ -14,7 +14,7 @@ from agent.plan.json_schema import SchemaIssue
 from agent.plan.json_values import json_issue_in
 from agent.plan.references import pointer_token
 from bot import wording
-from bot.blocks.elements import (
+from bot.elements import (
     INPUT_CHARACTERS,
     OPTION_CHARACTERS,
     PLAIN_CHARACTERS,
@@ -25,8 +25,8 @@ from bot.blocks.elements import (
     shortened,
     text_input,
 )
-from bot.blocks.visibility import visible
 from bot.payloads import FormSubmission
+from bot.visibility import visible
 from sandbox.script import Json
 
 MOST_FIELDS = 90

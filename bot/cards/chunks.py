@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bot import wording
-from bot.blocks.call_preview import message_runs
-from bot.blocks.elements import Block, plain, preformatted, quote, rich_text, sent_size
-from bot.blocks.visibility import visible
+from bot.cards.call_preview import message_runs
+from bot.elements import Block, plain, preformatted, quote, rich_text, sent_size
+from bot.visibility import visible
 from sandbox.script import Json
 
 CHUNK_SIZE = 2500

@@ -7,8 +7,8 @@ from agent.approval import ApprovalRequest
 from agent.card_facts import card_facts_of
 from agent.plan.confidential import is_confidential
 from bot import wording
-from bot.blocks.chunks import CHUNK_SIZE, Chunk, argument_chunks, chunk_block
-from bot.blocks.elements import Block, context, modal, quoted, section
+from bot.cards.chunks import CHUNK_SIZE, Chunk, argument_chunks, chunk_block
+from bot.elements import Block, context, modal, quoted, section
 from sandbox.script import Json
 
 CALLBACK = "confidential_values"

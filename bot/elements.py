@@ -17,8 +17,8 @@ from agent.ids import Digest
 from agent.plan.operations import digest_of
 from agent.runbooks import RunbookUsed
 from bot import wording
-from bot.blocks.visibility import visible
 from bot.payloads import ACTION_PREFIX, FORM_ACTION, FORM_INPUT, GROUP_ACTION, Form
+from bot.visibility import visible
 from sandbox.script import Json
 
 Block: TypeAlias = Mapping[str, Json]

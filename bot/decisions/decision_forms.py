@@ -24,8 +24,8 @@ from agent.policy.requirement import begun_anew
 from agent.ports import Approvals
 from agent.tool import Tool
 from bot import wording
-from bot.blocks.card import choices
-from bot.blocks.decision_forms import (
+from bot.cards.card import choices
+from bot.cards.decision_forms import (
     DECISION,
     REQUESTS,
     WORDS,
@@ -37,12 +37,12 @@ from bot.blocks.decision_forms import (
     loading,
     notice,
 )
-from bot.blocks.edit_form import ArgumentField, entered, fields_of, parsed_json, schema_errors
-from bot.blocks.elements import Block, quoted
-from bot.blocks.tool_questions import answers_in
+from bot.cards.edit_form import ArgumentField, entered, fields_of, parsed_json, schema_errors
+from bot.cards.tool_questions import answers_in
+from bot.decisions.approvals import ApprovalHandler, Objection, objection_of
+from bot.decisions.together import TogetherHandler
+from bot.elements import Block, quoted
 from bot.errors import BotError
-from bot.handlers.approvals import ApprovalHandler, Objection, objection_of
-from bot.handlers.together import TogetherHandler
 from bot.payloads import Answer, Form, FormClick, FormSubmission, Payload
 from bot.ports import ApprovalView, OpenRequests, RunViews
 from bot.slack.client import WebApi

@@ -11,8 +11,8 @@ from agent.card_facts import card_facts_of
 from agent.errors import AgentError
 from agent.ids import ApprovalId, ChannelId, Tenant, UserId, thread_parts
 from bot import wording
-from bot.blocks.confidential import confidential_values, loading, withheld
-from bot.blocks.elements import Block
+from bot.cards.confidential import confidential_values, loading, withheld
+from bot.elements import Block
 from bot.errors import BotError, SlackRefused
 from bot.payloads import Payload, ShowClick
 from bot.ports import ApprovalView, ClickLog, Posted, PostedMessage, RunViews, cut, shown_slot

@@ -15,7 +15,7 @@ from agent.plan.confidential import confidential_places
 from agent.ports import Approvals
 from agent.tool import Tool
 from bot import wording
-from bot.blocks.decision_forms import (
+from bot.cards.decision_forms import (
     REQUESTS,
     Listed,
     ListedCall,
@@ -25,8 +25,8 @@ from bot.blocks.decision_forms import (
     short_arguments,
     steps_approved,
 )
-from bot.blocks.elements import Block, quoted
-from bot.handlers.approvals import ApprovalHandler, Objection
+from bot.decisions.approvals import ApprovalHandler, Objection
+from bot.elements import Block, quoted
 from bot.payloads import Answer, FormSubmission
 from bot.ports import ApprovalView, Grants, RunViews
 from bot.slack.approvers import Approvers

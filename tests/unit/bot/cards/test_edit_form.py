@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from agent.plan.confidential import confidential_places
 from agent.plan.json_schema import SchemaIssue
 from bot import wording
-from bot.blocks.decision_forms import edit_form
-from bot.blocks.edit_form import ArgumentField, entered, fields_of, schema_errors
+from bot.cards.decision_forms import edit_form
+from bot.cards.edit_form import ArgumentField, entered, fields_of, schema_errors
 from bot.payloads import FORM_INPUT, Answer, FormSubmission
 from infra.dev.local_slack.block_kit.block_kit import view_faults
 from sandbox.script import Json

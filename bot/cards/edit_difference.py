@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from agent.approval import EDITED_BY
 from agent.card_facts import shown_arguments
 from bot import wording
-from bot.blocks.elements import Block, mention, plain, rich_text, section, sent_size, shortened
-from bot.blocks.visibility import visible
+from bot.elements import Block, mention, plain, rich_text, section, sent_size, shortened
 from bot.ports import ApprovalView
+from bot.visibility import visible
 from sandbox.script import Json
 
 _MOST_ARGUMENTS = 10

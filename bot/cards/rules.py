@@ -8,7 +8,7 @@ from agent.grant import Anything, AtMost, Condition, Grant, OneOf, meets
 from agent.ids import ApprovalId
 from agent.plan.operations import canonical_json
 from bot import wording
-from bot.blocks.elements import (
+from bot.elements import (
     Block,
     Rendered,
     actions,
@@ -27,9 +27,9 @@ from bot.blocks.elements import (
     shortened,
     words_only,
 )
-from bot.blocks.visibility import visible
 from bot.payloads import RULE_ACTION, RULE_CALLBACK
 from bot.ports import LOOKS_BACK_DAYS, PastCall
+from bot.visibility import visible
 from sandbox.script import Json
 
 LIFETIMES: Mapping[str, timedelta] = {

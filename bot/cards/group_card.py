@@ -10,7 +10,7 @@ from agent.card_facts import card_facts_of
 from agent.plan.operations import canonical_json
 from agent.tool import Reversibility
 from bot import wording
-from bot.blocks.card import (
+from bot.cards.card import (
     account_line,
     buttons_id,
     circumstances,
@@ -23,8 +23,8 @@ from bot.blocks.card import (
     with_what_comes,
     world_lines,
 )
-from bot.blocks.edit_difference import difference
-from bot.blocks.elements import (
+from bot.cards.edit_difference import difference
+from bot.elements import (
     Block,
     Rendered,
     actions,
@@ -39,9 +39,9 @@ from bot.blocks.elements import (
     section,
     shortened,
 )
-from bot.blocks.visibility import visible
 from bot.payloads import ACTION_PREFIX, GROUP_ACTION, button_value
 from bot.ports import ApprovalView
+from bot.visibility import visible
 from sandbox.script import Json
 
 MOST_WITH_MENU = 4

@@ -15,13 +15,13 @@ from agent.approval import ApprovalKind, ApprovalPolicy, Decision, GroupId
 from agent.card_facts import CardFacts, Origin, OriginKind, card_facts_json, shown_arguments
 from agent.ids import UserId
 from agent.preview import MessagePreview, Preview
-from bot.blocks.card import card, choices
-from bot.blocks.chunks import argument_chunks
-from bot.blocks.confidential import confidential_values
-from bot.blocks.elements import Rendered
-from bot.blocks.visibility import visible
+from bot.cards.card import card, choices
+from bot.cards.chunks import argument_chunks
+from bot.cards.confidential import confidential_values
+from bot.elements import Rendered
 from bot.ports import ApprovalView
 from bot.slack.names import ids_in
+from bot.visibility import visible
 from sandbox.script import Json
 from tests.fakes.run_views import GRACE, NOON, an_approval
 

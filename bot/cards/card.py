@@ -31,11 +31,12 @@ from agent.ids import ToolName
 from agent.plan.operations import NodeKind
 from agent.preview import Preview
 from bot import wording
-from bot.blocks.call_preview import PreviewPart, message_runs, parts_of
-from bot.blocks.chunks import Chunk, argument_chunks, chunk_block, text_chunks
-from bot.blocks.confidential import can_be_shown
-from bot.blocks.edit_difference import difference
-from bot.blocks.elements import (
+from bot.cards.call_preview import PreviewPart, message_runs, parts_of
+from bot.cards.chunks import Chunk, argument_chunks, chunk_block, text_chunks
+from bot.cards.confidential import can_be_shown
+from bot.cards.edit_difference import difference
+from bot.cards.tool_questions import asks, question_blocks
+from bot.elements import (
     MESSAGE_CHARACTERS,
     Block,
     Rendered,
@@ -55,10 +56,9 @@ from bot.blocks.elements import (
     with_button,
     words_only,
 )
-from bot.blocks.tool_questions import asks, question_blocks
-from bot.blocks.visibility import visible
 from bot.payloads import ACTION_PREFIX, CONNECT_ACTION, FORM_ACTION, SHOW_ACTION, Form, button_value, form_value
 from bot.ports import ApprovalView
+from bot.visibility import visible
 from sandbox.script import Json
 
 MESSAGE_CHUNKS = 30

@@ -18,8 +18,7 @@ from agent.grant import Anything, AtMost, Condition, Grant, GrantId, GrantKind, 
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ToolName, UserId, thread_id, thread_parts
 from bot import wording
 from bot.blocks.details import loading
-from bot.blocks.elements import Block, Rendered, words_only
-from bot.blocks.rules import (
+from bot.cards.rules import (
     LIFETIMES,
     MOST_RULES,
     USES,
@@ -30,6 +29,7 @@ from bot.blocks.rules import (
     refused_page,
     second_page,
 )
+from bot.elements import Block, Rendered, words_only
 from bot.errors import BotError
 from bot.payloads import Command, Payload, RuleClick, RuleForm
 from bot.ports import ApprovalView, Grants, PastCall, RunViews

@@ -30,12 +30,12 @@ from agent.ids import ChannelId, Tenant, UserId, thread_parts
 from agent.policy.call_policy import RefusedCall
 from agent.ports import Approvals
 from bot import wording
-from bot.blocks.card import PreviewsOf, card, choices, no_previews
-from bot.blocks.elements import Rendered, mention, quoted
-from bot.blocks.group_card import group_card
+from bot.cards.card import PreviewsOf, card, choices, no_previews
+from bot.cards.group_card import group_card
+from bot.decisions.click_policy import ClickPolicy
+from bot.decisions.rules import RulesHandler
+from bot.elements import Rendered, mention, quoted
 from bot.errors import BotError, SlackRefused
-from bot.handlers.click_policy import ClickPolicy
-from bot.handlers.rules import RulesHandler
 from bot.payloads import Answer, Click, GroupClick, Payload
 from bot.ports import ApprovalView, ClickLog, Posted, PostedMessage, RunViews, card_slot, cut
 from bot.slack.client import WebApi

@@ -21,8 +21,8 @@ from agent.preview import (
     TablePreview,
 )
 from bot import wording
-from bot.blocks.elements import Block, run
-from bot.blocks.visibility import visible
+from bot.elements import Block, run
+from bot.visibility import visible
 
 WIDEST_TABLE = 60
 """A table of longer lines, in characters, is shown row by row."""

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from agent.approval import ApprovalRequest
 from agent.plan.json_schema import schema_issues
 from bot import wording
-from bot.blocks.edit_form import ArgumentField, entered, fields_of, schema_errors
-from bot.blocks.elements import (
+from bot.cards.edit_form import ArgumentField, entered, fields_of, schema_errors
+from bot.elements import (
     PLAIN_CHARACTERS,
     Block,
     escaped,
@@ -24,8 +24,8 @@ from bot.blocks.elements import (
     section,
     shortened,
 )
-from bot.blocks.visibility import visible
 from bot.payloads import FormSubmission
+from bot.visibility import visible
 from sandbox.script import Json
 
 _MESSAGE_CHARACTERS = 2_000

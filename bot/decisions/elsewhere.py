@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ThreadId, UserId
 from bot import wording
-from bot.blocks.card import who_may_decide
-from bot.blocks.elements import Rendered, mention, quoted, words_only
+from bot.cards.card import who_may_decide
+from bot.elements import Rendered, mention, quoted, words_only
 from bot.payloads import MessageEvent, without_mention
 from bot.ports import ApprovalView, Posted, RunViews, card_slot
 from bot.slack.approvers import Approvers

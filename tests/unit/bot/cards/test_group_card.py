@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from agent.approval import ApprovalPolicy, Decision
-from bot.blocks.elements import MESSAGE_BLOCKS, plainly
-from bot.blocks.group_card import group_card
-from bot.blocks.visibility import visible
+from bot.cards.group_card import group_card
+from bot.elements import MESSAGE_BLOCKS, plainly
 from bot.ports import ApprovalView
 from bot.publishing.card_groups import ITEM_CHARACTERS, MOST_ON_A_CARD, joinings
+from bot.visibility import visible
 from tests.fakes.run_views import GRACE, NOON, an_approval
 
 MOST_SENT = 13_000

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from agent.approval import EDITED_BY, ApprovalPolicy
-from bot.blocks.card import card
-from bot.blocks.edit_difference import differences
+from bot.cards.card import card
+from bot.cards.edit_difference import differences
 from tests.fakes.run_views import GRACE, an_approval
-from tests.unit.bot.blocks.test_card import literal_texts
+from tests.unit.bot.cards.test_card import literal_texts
 
 ANYONE = ApprovalPolicy()
 

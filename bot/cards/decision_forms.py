@@ -9,8 +9,9 @@ from agent.grant import PlannedCall
 from agent.ids import NodeId, UserId
 from agent.plan.references import pieces, with_texts
 from bot import wording
-from bot.blocks.edit_form import ArgumentField
-from bot.blocks.elements import (
+from bot.cards.edit_form import ArgumentField
+from bot.cards.tool_questions import input_blocks
+from bot.elements import (
     OPTION_CHARACTERS,
     Block,
     Rendered,
@@ -32,10 +33,9 @@ from bot.blocks.elements import (
     shortened,
     text_input,
 )
-from bot.blocks.tool_questions import input_blocks
-from bot.blocks.visibility import visible
 from bot.payloads import FORM_CALLBACK, Answer, Form, button_value
 from bot.ports import ApprovalView
+from bot.visibility import visible
 from sandbox.script import Json
 
 DECISION, WORDS, REQUESTS = "decision", "words", "requests"

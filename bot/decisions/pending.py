@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from agent.approval import DECISIONS, GRANTS, Decision
 from agent.ids import ApprovalId, ChannelId, thread_parts
-from bot.blocks.elements import Rendered
 from bot.blocks.help import MOST_RUNS, pending
+from bot.decisions.approvals import ApprovalHandler
+from bot.elements import Rendered
 from bot.errors import BotError
-from bot.handlers.approvals import ApprovalHandler
 from bot.payloads import Answer, Command
 from bot.ports import OpenRequests, PendingRequest
 from bot.slack.client import WebApi

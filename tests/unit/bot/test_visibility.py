@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.blocks.elements import quoted
-from bot.blocks.visibility import visible
+from bot.elements import quoted
+from bot.visibility import visible
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.answer import answer
 from bot.blocks.board import board
-from bot.blocks.card import card
-from bot.blocks.elements import MESSAGE_BLOCKS, Rendered, words_only
 from bot.blocks.help import MOST_RUNS, help_message, opening, status, stoppable
+from bot.cards.card import card
+from bot.elements import MESSAGE_BLOCKS, Rendered, words_only
 from bot.ports import AttemptView, NodeView, OpenRun
 from infra.dev.local_slack.block_kit.block_kit import message_faults
 from sandbox.script import Json

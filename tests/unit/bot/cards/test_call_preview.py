@@ -15,7 +15,7 @@ from agent.preview import (
     RequestPreview,
     TablePreview,
 )
-from bot.blocks.call_preview import PreviewPart, message_runs, parts_of
+from bot.cards.call_preview import PreviewPart, message_runs, parts_of
 
 
 def part(preview: MessagePreview | RequestPreview | TablePreview | FieldsPreview | DiffPreview) -> PreviewPart:
