@@ -74,6 +74,8 @@ _REMEMBERED = (
 )
 _PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
+_OLD_BYTES = 1024
+"""The most that the results of a turn's old nodes come to; of those beyond it only the ids are shown."""
 _WITHHELD = "only that person may read it; plan a step that reads it again, with the rights of the person who asks now"
 _FAULTS_SHOWN = 20
 _OLDER_IDS_CHARACTERS = 1_000
@@ -456,14 +458,40 @@ def _node_lines(
     files: PromptFiles | None = None,
 ) -> str:
     lines: list[str] = []
-    left = results_bytes
+    older: list[str] = []
+    left, left_to_old = results_bytes, _OLD_BYTES
     for shown in reversed(nodes):
+        line = _line_in_short(shown, files)
+        if line is not None:
+            left_to_old -= len(line.encode(errors="replace"))
+            if line and left_to_old >= 0:
+                lines.append(line)
+            else:
+                older.append(shown.node.id)
+            continue
         line = json.dumps(_node_json(shown, names, heads=heads, files=files), ensure_ascii=False)
         left -= len(line.encode(errors="replace"))
         if left < 0 and shown.outcome is not None:
             line = json.dumps(_node_json(ShownNode(node=shown.node, state=shown.state), names), ensure_ascii=False)
         lines.append(line)
-    return "\n".join(reversed(lines))
+    return "\n".join([*([_older_line(older[::-1])] if older else []), *reversed(lines)])
+
+
+def _line_in_short(shown: ShownNode, files: PromptFiles | None) -> str | None:
+    """Return an old node with its result by reference; empty when its file has left the prompts, None when it is shown
+    whole: it is not old, did not succeed, or somebody said something about it.
+    """
+    outcome = shown.outcome
+    if files is None or shown.earlier or shown.withheld_by is not None or not isinstance(outcome, Succeeded):
+        return None
+    if outcome.comment is not None:
+        return None
+    if not _is_shown(outcome.artifact, files):
+        return ""
+    if shown.node.id not in files.old:
+        return None
+    result = _referenced_json(shown.node.id, outcome, files)
+    return json.dumps({"id": shown.node.id, "title": shown.node.title, "result": result}, ensure_ascii=False)
 
 
 def _node_json(
@@ -481,20 +509,20 @@ def _node_json(
         whose = _person(shown.withheld_by, names)
         return {**line, "result": {"personal_to": whose, "note": _WITHHELD}}
     by_reference = shown.earlier or heads
-    if isinstance(shown.outcome, Succeeded) and not _is_shown(shown.outcome.artifact, files):
-        return line  # its file has left the prompts
     result = (
         _referenced_json(shown.node.id, shown.outcome, files) if by_reference else _result_json(shown.outcome, files)
     )
     kept = _kept_json(shown.outcome, files)
+    if not isinstance(shown.outcome, Succeeded) or _is_shown(shown.outcome.artifact, files):
+        kept = {"result": result, **kept}
     match shown.outcome:
         case Succeeded(comment=comment) | Failed(comment=comment) if comment is not None:
             said = {"by": _person(comment.by, names), "text": comment.text}
-            return {**line, "result": result, **kept, "comment": said}
+            return {**line, **kept, "comment": said}
         case Rejected(by=by) | Cancelled(by=by) if by and isinstance(result, Mapping):
             return {**line, "result": {**result, "by": _person(by, names)}}
         case _:
-            return {**line, "result": result, **kept}
+            return {**line, **kept}
 
 
 def _is_shown(ref: ArtifactRef | None, files: PromptFiles | None) -> bool:

@@ -91,6 +91,8 @@ class PromptFiles:
     older: AbstractSet[str] = frozenset()
     #: So many nodes of earlier turns are shown with their results; of the others only the ids.
     steps: int = FileLimits.prompt_steps
+    #: Nodes of this turn that have been done for more rounds than files stand in prompts: their results are shortened.
+    old: AbstractSet[NodeId] = frozenset()
 
     @classmethod
     def of(cls, files: Iterable[KeptFile], limits: FileLimits) -> "PromptFiles":

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,7 +71,10 @@ _BEGIN = text("""
         UPDATE files SET found_in = round.file_rounds FROM round
         WHERE tenant = :tenant AND thread = :thread AND evicted_at IS NULL AND found_in IS NULL
     )
-    SELECT round.file_rounds, round.bytes, round.run_bytes, round.oldest, files.*
+    SELECT round.file_rounds, round.bytes, round.run_bytes, round.oldest, files.*, (
+        SELECT max(ended_at) FROM files JOIN nodes USING (tenant, thread, node)
+        WHERE tenant = :tenant AND thread = :thread AND found_in < round.file_rounds - :rounds
+    ) AS aged_until
     FROM round LEFT JOIN files ON files.tenant = :tenant AND files.thread = :thread AND files.evicted_at IS NULL
         AND (files.found_in IS NULL OR files.found_in >= round.file_rounds - :rounds)
     ORDER BY made_at, name
@@ -137,7 +141,7 @@ class PostgresFiles:
         ):
             self._gone(thread, await self._evict(thread, number, self._excess_of(thread)))
         recent = [row for row in rows if row["name"] is not None]
-        return PromptFiles.of(await self._aged(thread, recent, number), self._limits)
+        return await self._shown(thread, recent, number, rows[0]["aged_until"])
 
     async def prune(self) -> int:
         """Evict what is too old, or too much for its run, thread or workspace, in threads that have nothing under way.
@@ -159,13 +163,21 @@ class PostgresFiles:
         """Take what was evicted off the workspace's excess."""
         self._excess[thread_parts(thread).tenant] = self._excess_of(thread) - sum(gone.values())
 
-    async def _aged(self, thread: ThreadId, rows: Sequence[RowMapping], number: int) -> Sequence[KeptFile]:
-        """Return files with their ages. Of turns before the last one every node has ended."""
+    async def _shown(
+        self, thread: ThreadId, rows: Sequence[RowMapping], number: int, aged_until: datetime | None
+    ) -> PromptFiles:
+        """Return what a round's models are shown. Of turns before the last one every node has ended.
+
+        `aged_until`: when the last node ended whose file is too many rounds old. What ended before it is as old.
+        """
         logged = await self._log.after(thread, 0)
         turn = logged[-1].turn if logged else 0
-        at_work = select(NodeRow.node).where(NodeRow.of_thread(thread), NodeRow.turn == turn)
-        ended = await self._database.execute(at_work.where(NodeRow.ended_at.is_not(None)))
-        return _kept(rows, _steps_after(logged, frozenset(map(NodeId, ended.scalars())), self._limits), number)
+        at_work = select(NodeRow.node, NodeRow.ended_at).where(NodeRow.of_thread(thread), NodeRow.turn == turn)
+        found = await self._database.execute(at_work.where(NodeRow.ended_at.is_not(None)))
+        ended = {NodeId(row.node): row.ended_at for row in found}
+        kept = _kept(rows, _steps_after(logged, ended.keys(), self._limits), number)
+        old = frozenset(node for node, at in ended.items() if aged_until is not None and at <= aged_until)
+        return replace(PromptFiles.of(kept, self._limits), old=old)
 
     async def _evict(self, thread: ThreadId, number: int | None, tenant_excess: int = 0) -> Mapping[str, int]:
         """Evict under the thread's row lock; return name -> bytes of what went. `number`: the round; None: no run is

@@ -1,6 +1,7 @@
 """Files on the real stores: nodes with outputs, as a run leaves them."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from agent.ids import NodeId, ThreadId
 from agent.plan.files import FileOrigin
@@ -8,7 +9,7 @@ from agent.plan.operations import Add
 from agent.plan.outcomes import ArtifactRef, NodeState, Succeeded
 from infra.stores.stores import Stores
 from sandbox.script import Json
-from tests.fakes.rows import ADA, THREAD, a_node, changed, planned
+from tests.fakes.rows import ADA, NOON, THREAD, a_node, changed, planned
 
 
 async def add_node(stores: Stores, id: str, *refers_to: str, turn: int = 1, thread: ThreadId = THREAD) -> None:
@@ -28,17 +29,23 @@ async def put_output(
     return await stores.artifacts.put(thread, f"{id}.txt", text.encode(), "text/plain; charset=utf-8", made)
 
 
-async def end_node(stores: Stores, id: str, thread: ThreadId = THREAD) -> None:
+async def end_node(stores: Stores, id: str, thread: ThreadId = THREAD, at: datetime = NOON) -> None:
     """End a node."""
-    stores.progress.note(thread, changed(id, NodeState.SUCCEEDED, outcome=Succeeded(value=None)))
+    stores.progress.note(thread, changed(id, NodeState.SUCCEEDED, at, outcome=Succeeded(value=None)))
     await stores.progress.flush()
 
 
 async def done(
-    stores: Stores, id: str, content: str | None = None, *, turn: int = 1, thread: ThreadId = THREAD
+    stores: Stores,
+    id: str,
+    content: str | None = None,
+    *,
+    turn: int = 1,
+    thread: ThreadId = THREAD,
+    at: datetime = NOON,
 ) -> ArtifactRef:
     """Have a node planned, its output stored, and ended."""
     await add_node(stores, id, turn=turn, thread=thread)
     ref = await put_output(stores, id, content, turn=turn, thread=thread)
-    await end_node(stores, id, thread)
+    await end_node(stores, id, thread, at)
     return ref

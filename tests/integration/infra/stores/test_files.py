@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, text
@@ -20,7 +21,7 @@ from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.fakes.files import add_node, done, end_node, put_output
-from tests.fakes.rows import ADA, OTHER, THREAD, a_message, a_request, an_add
+from tests.fakes.rows import ADA, NOON, OTHER, THREAD, a_message, a_request, an_add
 
 LIMITS = FileLimits(prompt_rounds=1, prompt_steps=1_000, run_bytes=1, tenant_bytes=1)
 """Whatever left the prompts and is not referred to goes."""
@@ -89,6 +90,24 @@ async def test_a_file_goes_once_it_left_the_prompts_and_leaves_a_tombstone(tight
     assert (found.evicted.why, found.size, found.summary) == ("run", ref.size, "1 line: output of a")
     with pytest.raises(ArtifactMissing):
         await tight.artifacts.get(THREAD, ref.digest)
+
+
+async def test_what_ended_before_a_file_that_left_the_prompts_is_as_old_and_nothing_else(stores: Stores) -> None:
+    def minute(number: int) -> datetime:
+        return NOON + timedelta(minutes=number)
+
+    for node in ("small", "slow"):
+        await add_node(stores, node)
+    await end_node(stores, "small", at=minute(0))
+    await done(stores, "big", at=minute(1))
+    for number in range(2, 5):
+        assert (await stores.files.begin(THREAD)).old == frozenset()
+        await done(stores, f"big{number}", at=minute(number))
+    assert (await stores.files.begin(THREAD)).old == frozenset()
+    await end_node(stores, "slow", at=minute(5))
+    assert (await stores.files.begin(THREAD)).old == {"small", "big"}
+    await rounds(stores, 4)
+    assert (await stores.files.begin(THREAD)).old == {"small", "big", "big2", "big3", "big4"}
 
 
 async def test_a_round_that_goes_on_counts_once(tight: Stores) -> None:

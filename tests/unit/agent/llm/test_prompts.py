@@ -1,19 +1,21 @@
 """What models are told: system messages whole, results within bounds, the past as a dialogue."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from agent.ids import NodeId, UserId
+from agent.ids import Digest, NodeId, UserId
 from agent.limits import PlanLanguage, Role
 from agent.llm.prompts import faults_message, planner_message, results_message, system_message, tools_section
 from agent.llm.tool_search import ShownTools
 from agent.llm.transcript import ShownNode, request_text, turns_dialogue
+from agent.plan.eviction import PromptFiles
 from agent.plan.operations import Node, NodeKind
-from agent.plan.outcomes import NodeState, Succeeded
+from agent.plan.outcomes import ArtifactRef, Comment, Failed, NodeState, Succeeded
 from agent.ports import ChatMessage, Message, PastTurn
 from agent.reading.answer_reader import read_answer
 from agent.reading.plan_builder import Placed
@@ -149,6 +151,57 @@ def test_oldest_results_are_left_out_of_what_is_too_much() -> None:
     assert kept == sorted(kept)
     assert (kept[0], kept[-1]) == (False, True)
     assert len(text) < 160 * 1024
+
+
+def test_old_results_of_a_turn_share_a_bound_and_beyond_it_stand_by_name_alone() -> None:
+    nodes = [shown(f"n{number}", {"found": number}) for number in range(400)]
+    files = PromptFiles(old=frozenset(node.node.id for node in nodes[:-2]))
+    lines = results_of(nodes, files)
+    assert "older nodes of this thread are not shown" in lines[0]
+    assert "n397" not in lines[0]
+    rows = [json.loads(line) for line in lines[1:]]
+    assert [row["id"] for row in rows] == [f"n{number}" for number in range(400 - len(rows), 400)]
+    assert all(row["result"] == {"found": int(row["id"][1:])} for row in rows)
+    assert ["state" in row for row in rows] == [False] * (len(rows) - 2) + [True] * 2
+    twice_as_many = [shown(f"m{number}", {"found": number}) for number in range(400)] + nodes
+    longer = results_of(twice_as_many, replace(files, old=files.old | {node.node.id for node in twice_as_many[:400]}))
+    assert longer[1:] == lines[1:]
+    assert len(longer[0]) <= len(lines[0]) + 10
+
+
+def test_a_long_result_is_shown_by_its_beginning_once_it_is_old() -> None:
+    node = shown("a", "x" * 1_000)
+    assert json.loads(results_of([node], PromptFiles())[0])["result"] == "x" * 1_000
+    [line] = results_of([node], PromptFiles(old=frozenset({NodeId("a")})))
+    assert json.loads(line)["result"]["artifact"]["head"].startswith('"xxx')
+    assert len(line) < 400
+
+
+def test_failures_and_what_people_said_stay_whole_however_old() -> None:
+    said = Succeeded(value="y", comment=Comment(by=UserId("U2"), text="mind the index"))
+    failed = ShownNode(node=shown("b", 1).node, state=NodeState.FAILED, outcome=Failed(error="E", message="m" * 500))
+    nodes = [replace(shown("a", 1), outcome=said), failed, shown("c", 3)]
+    rows = [json.loads(line) for line in results_of(nodes, PromptFiles(old=frozenset(map(NodeId, "abc"))))]
+    assert [row.get("state") for row in rows] == ["succeeded", "failed", None]
+    assert rows[0]["comment"] == {"by": "U2", "text": "mind the index"}
+    assert rows[1]["result"]["message"] == "m" * 500
+
+
+def test_a_node_whose_file_left_the_prompts_is_named_and_keeps_what_people_said_about_it() -> None:
+    ref = ArtifactRef(name="1/a/a.json", digest=Digest("0"), size=9, media_type="application/json", head="secret")
+    gone = replace(shown("a", None), outcome=Succeeded(artifact=ref))
+    [line] = results_of([gone], PromptFiles())
+    assert line == "(1 older nodes of this thread are not shown: a)"
+    said = Succeeded(artifact=ref, comment=Comment(by=UserId("U2"), text="not the staging one"))
+    [line] = results_of([replace(gone, outcome=said)], PromptFiles())
+    row = json.loads(line)
+    assert row["comment"] == {"by": "U2", "text": "not the staging one"}
+    assert "result" not in row
+
+
+def results_of(nodes: Sequence[ShownNode], files: PromptFiles) -> list[str]:
+    """Return the lines of the results in a request to conclude."""
+    return sections(results_message(Role.CONCLUDE, [message("x")], nodes, files=files).text)["Results"].splitlines()
 
 
 def test_past_is_a_dialogue_in_which_a_turn_without_an_answer_says_so() -> None:
