@@ -40,9 +40,16 @@ from agent.tools.rate_limits import RateLimit
 from bot.handlers.person_limits import PersonLimits
 from infra.accounts.settings import AccountsSettings, AccountsTable
 from infra.config.file_store import FilesTable
-from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
+from infra.config.policy import (
+    NOT_TOOLS,
+    PolicyTable,
+    known_approvals,
+    known_pattern,
+    policy_set,
+    rule_places,
+    table_policies,
+)
 from infra.config.privacy import PrivacyTable
-from infra.config.rate_limits import LimitedTools, RateLimitTable
 from infra.config.roles import RoleTables
 from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
 from infra.tools.catalogue import FileContext, ToolsConfig, beside, teams_tools
@@ -206,6 +213,18 @@ def _in_order(timings: Timings) -> Timings:
     return timings
 
 
+def _are_tools(name: str) -> str:
+    if name in NOT_TOOLS:
+        raise ValueError(f"no tool is called {name!r}")
+    return name
+
+
+def _limits_something(limit: RateLimit) -> RateLimit:
+    if limit.calls is None and limit.per_person is None:
+        raise ValueError("calls or per_person is needed")
+    return limit
+
+
 class Configuration(Table):
     """The whole file."""
 
@@ -233,7 +252,10 @@ class Configuration(Table):
     runbooks: RunbooksConfig = RunbooksConfig()
     groups: dict[GroupKey, GroupTable] = Field(default_factory=dict[str, GroupTable])
     roles: RoleTables = Field(default_factory=lambda: dict(shipped_roles()))
-    rate_limits: dict[LimitedTools, RateLimitTable] = Field(default_factory=dict[str, RateLimit])
+    rate_limits: dict[
+        Annotated[str, AfterValidator(known_pattern), AfterValidator(_are_tools)],
+        Annotated[RateLimit, AfterValidator(_limits_something)],
+    ] = Field(default_factory=dict[str, RateLimit])
     circuit_breaker: CircuitBreaker = CircuitBreaker()
     privacy: PrivacyTable = Privacy()
     accounts: AccountsSettings = AccountsTable()
