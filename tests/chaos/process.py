@@ -6,20 +6,24 @@ itself as `kill -9` would.
 
 import asyncio
 import functools
+import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
 from typing import Any, NamedTuple
 
 import typer
 
+from agent.events import SubagentStep
 from agent.execution.graph import AdvanceResult, ThreadRunner
 from infra.cli.run import bot, worker
 from infra.stores.approvals import PostgresApprovals
 from infra.stores.inbox import PostgresInbox
 from infra.stores.ledger import PostgresLedger
 from infra.stores.posted import PostgresPosted
+from infra.stores.subagent_steps import PostgresSubagentSteps
 from infra.worker.checkpoints import GroupCommitSaver
 from infra.worker.lease import Leases, ThreadLease
 
@@ -38,8 +42,8 @@ class Place(NamedTuple):
     method: str
     #: Whether to die after the call instead of before it.
     after: bool
-    #: Whether a call counts, by its first argument.
-    where: Callable[[Any], bool] = lambda _: True
+    #: Whether a call counts, by its arguments.
+    where: Callable[..., bool] = lambda *_: True
 
 
 POINTS: Mapping[str, Place] = {
@@ -55,12 +59,40 @@ POINTS: Mapping[str, Place] = {
 }
 """Name -> where a process dies."""
 
+
+def _is_answer(_thread: object, step: SubagentStep) -> bool:
+    return step.call == 0
+
+
+def _is_told(_thread: object, step: SubagentStep) -> bool:
+    return step.call > 0
+
+
+SUBAGENT_POINTS: Mapping[str, Place] = {
+    "before an answer's row": Place(PostgresSubagentSteps, "keep", after=False, where=_is_answer),
+    "after an answer's row": Place(PostgresSubagentSteps, "keep", after=True, where=_is_answer),
+    "before the row of what a call was told": Place(PostgresSubagentSteps, "keep", after=False, where=_is_told),
+    "after the row of what a call was told": Place(PostgresSubagentSteps, "keep", after=True, where=_is_told),
+}
+"""Those of a subagent's steps, for runs that have one."""
+
 _BOT_POINTS = ("after the row, before the ack", "after the decision, before its answer")
 
 PART_POINTS: Mapping[str, Sequence[str]] = {
     "bot": _BOT_POINTS,
     "worker": [point for point in POINTS if point not in _BOT_POINTS],
 }
+
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.chaos.process", "infra.wiring"])
+
+
+def start(name: str, environment: Mapping[str, str], point: str | None = None, passes: int = 0) -> ForkServerProcess:
+    """Start a part, which the first word of its name says, as `main` runs it."""
+    process = _CONTEXT.Process(target=main, args=(name.split()[0], dict(environment), point, passes), name=name)
+    process.start()
+    return process
 
 
 def main(part: str, environment: Mapping[str, str], point: str | None, passes: int) -> None:
@@ -86,7 +118,7 @@ def _tell_tasks(*_: object) -> None:
 
 
 def _die_at(point: str, passes: int, deaths: str) -> None:
-    place = POINTS[point]
+    place = {**POINTS, **SUBAGENT_POINTS}[point]
     method: Callable[..., Awaitable[Any]] = getattr(place.owner, place.method)
     left = passes
 
@@ -98,7 +130,7 @@ def _die_at(point: str, passes: int, deaths: str) -> None:
     @functools.wraps(method)
     async def deadly(self: object, *args: Any, **kwargs: Any) -> Any:
         nonlocal left
-        left -= place.where(args[0] if args else None)
+        left -= place.where(*args)
         if left < 0 and not place.after:
             die()
         result = await method(self, *args, **kwargs)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import multiprocessing
 import os
 import random
 import re
@@ -21,7 +20,7 @@ from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.script import Json
 from tests.acceptance.plans import ENDS, concludes, fetch, lines, package, tool
 from tests.chaos.containers import Containers
-from tests.chaos.process import PART_POINTS, POINTS, main
+from tests.chaos.process import PART_POINTS, POINTS, start
 
 CONFIGURATION = """
 sandbox = "{sandbox}"
@@ -56,9 +55,6 @@ def main(inputs):
 
 FINAL_ROUND_SECONDS = 1.0
 """Seconds between two jobs more that are asked for after the blows, until every point was reached."""
-
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.chaos.process", "infra.wiring"])
 
 
 def scripts(effects_url: str) -> list[Script]:
@@ -128,10 +124,7 @@ class Storm:
                 self.done[f"ended: {_ending(running.exitcode)}"] += 1
             self._armed[name] = point = self._point(name)
             passes = self.rng.randrange(3) if point is not None and self.deaths()[point] else 0
-            process = _CONTEXT.Process(
-                target=main, args=(_part(name), dict(self.environment), point, passes), name=name
-            )
-            process.start()
+            process = start(name, self.environment, point, passes)
             if process.pid is not None:
                 self.containers.belong_to(process.pid)
             self.processes[name] = process
