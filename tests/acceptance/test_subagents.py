@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import URL
 
 from bot import wording
+from bot.payloads import Form
 from infra.config.file import ConfigurationError
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
 from sandbox.script import Json
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, done, states
+from tests.acceptance.forms import open_form, picked, submit
 from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told
 from tests.acceptance.roles import Said, call, calls, says, subagent, told
 from tests.acceptance.test_budgets import go_on_until, questions
@@ -130,12 +132,17 @@ async def test_red_call_of_a_subagent_is_a_card_of_its_own_while_the_rest_goes_o
 
 
 async def test_rejected_call_is_told_to_the_subagent_with_the_persons_reason(database_url: URL, tmp_path: Path) -> None:
+    reason = "nobody reads that channel, ask #ops"
     scripts = [
         planned(subagent("tell", "sender", "Tell #incidents")),
         says(
             "sender",
-            calls(call("slack_post_message", channel="#incidents", text="Hello")),
-            lambda request: f"I was told: {told(request)[-1]}",
+            calls(
+                call("calculate", expression="6 * 7"),
+                call("slack_post_message", channel="#incidents", text="Hello"),
+            ),
+            calls(call("calculate", expression="6 * 8")),
+            lambda request: f"I was told: {told(request)[1]}",
         ),
         ENDS,
         ANSWERS,
@@ -144,11 +151,17 @@ async def test_rejected_call_is_told_to_the_subagent_with_the_persons_reason(dat
         app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_roles(sender=SENDER)) as scene,
         scene.asked("tell them") as seen,
     ):
-        assert await scene.click(seen, "Grace", "rejected")
+        await seen.until(lambda seen: bool(seen.cards()), "the card")
+        view = await open_form(scene, seen, "Grace", Form.COMMENT)
+        chosen = picked("rejected", view, "decision")
+        assert await submit(scene, "Grace", {"decision": chosen, "words": reason}) == {}
         await seen.until(answered_and_done, "the answer")
-        assert results_told(scene.model.requests_of("conclude")[-1])["tell"].startswith(
-            "I was told: a person rejected this call"
-        )
+        _, second, third = scene.model.requests_of("sender")
+        rejected = f"a person rejected this call: {reason}"
+        assert told(second)[1] == told(third)[1] == rejected
+        assert told(third)[2].startswith('{"exact":true'), "it goes on"
+        assert results_told(scene.model.requests_of("conclude")[-1])["tell"] == f"I was told: {rejected}"
+        assert not await scene.people.messages("incidents")
 
 
 LEAD = {"prompt": "You lead a team.", "lead": True, "roles": ["writer", "analyst"], "steps": 5}
