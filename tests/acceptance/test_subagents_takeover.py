@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -15,13 +15,14 @@ from sqlalchemy import URL
 from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
+from infra.dev.scripted_model.server import ScriptedModel
 from infra.wiring import Part
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered_and_done
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, results_told
 from tests.acceptance.processes import app_environment
 from tests.acceptance.roles import Said, call, calls, says, subagent, told
-from tests.acceptance.test_takeover import GUARD_SECONDS, TOOLS_ALONE, WITHOUT_SILENCE, is_run_by, rows, until
+from tests.acceptance.test_takeover import GUARD_SECONDS, TOOLS_ALONE, WITHOUT_SILENCE, is_alive, is_run_by, rows, until
 from tests.chaos.process import start
 
 SENDER = """
@@ -29,6 +30,10 @@ SENDER = """
 prompt = "You look, and then you send."
 tools = ["http_get", "http_request"]
 steps = 6
+[roles.chief]
+prompt = "You lead a team."
+lead = true
+roles = ["sender", "writer"]
 """
 
 RESULT = "Looked twice and sent once."
@@ -36,8 +41,11 @@ ONCE = Counter({"first answer": 1, "second answer": 1, "third answer": 1, "look"
 """What a run takes that nothing interrupts."""
 
 
-def dialogue(url: str, *, beside: bool) -> list[Script]:
-    """Return what the models say: two reads in one answer, a red call in the next, then the result."""
+def dialogue(url: str, *, beside: bool, led: bool) -> list[Script]:
+    """Return what the models say: two reads in one answer, a red call in the next, then the result.
+
+    With `led` this is the work of one of two whom a lead gives work.
+    """
 
     def looks(_request: ModelRequest) -> Said:
         return calls(call("http_get", url=f"{url}/look"), call("http_get", url=f"{url}/glance"))
@@ -47,8 +55,16 @@ def dialogue(url: str, *, beside: bool) -> list[Script]:
         return calls(call("http_request", url=f"{url}/send", method="POST"))
 
     more = [fetch("beside", f"{url}/beside")] if beside else []
-    job = subagent("job", "sender", "Look, then send")
-    return [planned(job, *more), says("sender", looks, sends, RESULT), ENDS, ANSWERS]
+    job = subagent("job", "chief" if led else "sender", "Look, then send")
+    hands_out = [call("hand_out", role=role, instruction="Look, then send") for role in ("sender", "writer")]
+    return [
+        planned(job, *more),
+        says("chief", calls(*hands_out), lambda request: told(request)[0].partition("\n")[2]),
+        says("sender", looks, sends, RESULT),
+        says("writer", "Written."),
+        ENDS,
+        ANSWERS,
+    ]
 
 
 def _answer_number(request: ModelRequest) -> int:
@@ -64,19 +80,18 @@ class Run:
     database: Database
     environment: Mapping[str, str]
     #: The first of them is the one that dies.
-    workers: list[ForkServerProcess] = field(default_factory=list[ForkServerProcess])
+    workers: list[ForkServerProcess]
 
-    def start_worker(self, point: str | None = None, passes: int = 0) -> ForkServerProcess:
-        """Start a worker, which may die at a named point."""
-        worker = start(f"worker {len(self.workers)}", self.environment, point, passes)
-        self.workers.append(worker)
-        return worker
+    async def start_another(self) -> None:
+        """Start a worker that lives."""
+        self.workers.append(start(f"worker {len(self.workers)}", self.environment))
+        await until(partial(is_alive, self.database, self.workers[-1].pid or 0))
 
     async def kill_the_first(self) -> None:
         """Kill the worker that runs the thread, while another one is there."""
         first = self.workers[0]
         await until(partial(is_run_by, self.database, first.pid or 0))
-        self.start_worker()
+        await self.start_another()
         first.kill()
         await self.has_died()
 
@@ -107,12 +122,18 @@ class Run:
 
 @asynccontextmanager
 async def running(
-    url: URL, data: Path, *stalls: int, point: str | None = None, passes: int = 0, beside: bool = False
+    url: URL,
+    data: Path,
+    *stalls: int,
+    point: str | None = None,
+    passes: int = 0,
+    beside: bool = False,
+    led: bool = False,
 ) -> AsyncGenerator[Run]:
     """Ask for the work of a subagent with one worker running.
 
-    `stalls` are the numbers of answers that never arrive when they are asked for first. With `beside`, another step
-    reads at the same time, and its read is held.
+    `stalls` are the numbers of answers that never arrive when they are asked for first; with `led`, the other worker's
+    never arrives then. With `beside`, another step reads at the same time, and its read is held.
     """
     file = data / "greenlight.toml"
     file.write_text(TOOLS_ALONE + WITHOUT_SILENCE + SENDER)
@@ -120,11 +141,13 @@ async def running(
         Script(role="sender", answer=Stall(), when=lambda request, n=n: _answer_number(request) == n, times=1)
         for n in stalls
     ]
+    if led:
+        silent.append(Script(role="writer", answer=Stall(), times=1))
     async with app_scene(url, data, silent, approvals={}, started=False) as scene:
         await scene.start_app(frozenset({Part.BOT}))
         if beside:
             scene.effects.hold("beside")
-        for script in dialogue(scene.effects.url, beside=beside):
+        for script in dialogue(scene.effects.url, beside=beside, led=led):
             scene.model.add(script)
         database = Database(url)
         environment = {
@@ -132,15 +155,15 @@ async def running(
             "CHAOS_LOG": str(data / "workers.log"),
             "CHAOS_DEATHS": str(data / "deaths"),
         }
-        async with scene.asked("look and send") as seen:
-            run = Run(scene=scene, seen=seen, database=database, environment=environment)
-            try:
-                run.start_worker(point, passes)
-                yield run
-            finally:
-                for worker in run.workers:
-                    worker.kill()
-                    await asyncio.to_thread(worker.join)
+        workers = [start("worker 0", environment, point, passes)]
+        try:
+            await until(partial(is_alive, database, workers[0].pid or 0))
+            async with scene.asked("look and send") as seen:
+                yield Run(scene=scene, seen=seen, database=database, environment=environment, workers=workers)
+        finally:
+            for worker in workers:
+                worker.kill()
+                await asyncio.to_thread(worker.join)
         await database.close()
 
 
@@ -160,7 +183,7 @@ async def test_worker_killed_between_a_subagents_steps_costs_the_call_that_no_ro
     passes, again = AT_POINTS[point]
     async with running(database_url, tmp_path, point=point, passes=passes) as run:
         await run.has_died()
-        run.start_worker()
+        await run.start_another()
         await run.approve()
         await run.end()
         # Two reads run side by side: either may be the one that had no row yet.
@@ -172,7 +195,7 @@ async def test_worker_killed_before_the_result_is_noted_asks_no_model_again(data
     async with running(database_url, tmp_path, point="after an answer's row", passes=2) as run:
         await run.approve()
         await run.has_died()
-        run.start_worker()
+        await run.start_another()
         await run.end()
         assert run.asked() == ONCE
 
@@ -239,7 +262,7 @@ async def test_worker_killed_while_a_subagent_is_parked_sends_once_after_the_cli
         await until(partial(_is, run, "SELECT count(*) = 0 FROM leases"))
         run.workers[0].kill()
         await run.has_died()
-        run.start_worker()
+        await run.start_another()
         await run.approve()
         await run.end()
         assert run.asked() == ONCE
@@ -261,3 +284,22 @@ async def test_worker_killed_during_a_subagents_red_call_has_people_say_what_bec
         assert run.asked() == ONCE
         (last,) = [request for request in run.scene.model.requests_of("sender") if _answer_number(request) == 2]
         assert "confirmed_by" in told(last)[-1]
+
+
+async def test_worker_killed_while_a_leads_team_is_at_work_repeats_the_answer_in_flight_alone(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with running(database_url, tmp_path, led=True) as run:
+        model = run.scene.model
+        await run.seen.until(lambda seen: bool(seen.cards()), "the card", timeout_seconds=GUARD_SECONDS)
+        await until(partial(_reached, model, "writer", 1))
+        await run.kill_the_first()
+        await until(partial(_reached, model, "writer", 2))
+        await run.approve()
+        await run.end()
+        assert run.asked() == ONCE
+        assert [len(model.requests_of(role)) for role in ("chief", "writer")] == [2, 2]
+
+
+async def _reached(model: ScriptedModel, role: str, times: int) -> bool:
+    return len(model.requests_of(role)) >= times
