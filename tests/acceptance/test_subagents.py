@@ -1,6 +1,6 @@
 """Subagents over the wire: a role with its own model, tools and prompt does one step of a plan."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from infra.config.file import ConfigurationError
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
 from sandbox.script import Json
-from tests.acceptance.app_fixture import app_scene
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, answered_and_done, done, states
 from tests.acceptance.forms import open_form, picked, submit
 from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told
 from tests.acceptance.roles import Said, call, calls, says, subagent, told
+from tests.acceptance.test_approvals_editing import edit
 from tests.acceptance.test_budgets import go_on_until, questions
 
 Configure = Callable[[dict[str, Any]], None]
@@ -162,6 +163,57 @@ async def test_rejected_call_is_told_to_the_subagent_with_the_persons_reason(dat
         assert told(third)[2].startswith('{"exact":true'), "it goes on"
         assert results_told(scene.model.requests_of("conclude")[-1])["tell"] == f"I was told: {rejected}"
         assert not await scene.people.messages("incidents")
+
+
+async def _nobody_decides(_scene: AppScene, _seen: ThreadObserver) -> None:
+    """Leave the card alone until it has expired."""
+
+
+async def _edited(scene: AppScene, seen: ThreadObserver) -> None:
+    """Change what is posted, which approves it."""
+    await seen.until(lambda seen: bool(seen.cards()), "the card")
+    assert await edit(scene, seen, "Grace", text="Good evening") == {}
+
+
+async def _taken_back(scene: AppScene, seen: ThreadObserver) -> None:
+    await seen.until(lambda seen: bool(seen.cards()), "the card")
+    await scene.people.post("Ada", seen.channel, "forget the message", thread_ts=seen.thread_ts)
+
+
+ENDS_OF_A_CARD: dict[str, tuple[Callable[[AppScene, ThreadObserver], Awaitable[None]], str, list[str]]] = {
+    "expired": (_nobody_decides, "slack_post_message: expired: nobody decided in time", []),
+    "edited": (_edited, '{"channel":"C0INCIDENTS","ts":', ["Good evening"]),
+    "taken back": (_taken_back, "slack_post_message: cancelled: not needed", []),
+}
+
+
+@pytest.mark.parametrize("case", ENDS_OF_A_CARD)
+async def test_subagent_is_told_how_its_card_ended_and_goes_on(database_url: URL, tmp_path: Path, case: str) -> None:
+    ends, words, posted = ENDS_OF_A_CARD[case]
+
+    def configured(table: dict[str, Any]) -> None:
+        table["roles"] = {"sender": SENDER}
+        if case == "expired":
+            table["limits"] = {"approval_hours": 3 / 3600}
+            table["worker"] = {"sweep": 0.2}
+
+    scripts = [
+        planned(subagent("tell", "sender", "Tell #incidents")),
+        planned({"op": "cancel", "id": "tell-0", "why": "not needed"}, contains="forget the message"),
+        says("sender", calls(call("slack_post_message", channel="#incidents", text="Hello")), _tells_the_last),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}, configuration=configured) as scene,
+        scene.asked("tell them") as seen,
+    ):
+        await ends(scene, seen)
+        await seen.until(answered, "the answer")
+        assert len(scene.model.requests_of("sender")) == 2
+        assert words in told(scene.model.requests_of("sender")[-1])[0]
+        assert words in str(results_told(scene.model.requests_of("conclude")[-1])["tell"])
+        assert [message["text"] for message in await scene.people.messages("incidents")] == posted
 
 
 LEAD = {"prompt": "You lead a team.", "lead": True, "roles": ["writer", "analyst"], "steps": 5}
