@@ -127,7 +127,8 @@ def file_tools(store: ThreadFiles | None) -> Sequence[Tool]:
         Tool(
             name=FILES_GREP,
             description="Search files of this thread line by line; returns name, line number and text of at most "
-            f"{MATCHES} matches.",
+            f"{MATCHES} matches. `not_searched` has the name of each file that was left out, and why; with `more` "
+            f"there are more matches, or files older than the newest {SEARCHED_FILES}.",
             arguments=GREP_ARGUMENTS,
             colour=Colour.GREEN,
             call=reader.grep,
@@ -181,17 +182,20 @@ class _Reader:
         missed: list[Json] = []
         left = SEARCHED_BYTES
         for record in records:
-            left -= record.size
-            if left < 0 or len(shown) >= MATCHES:
+            if len(shown) >= MATCHES:
                 more = True
                 break
             try:
+                _check_readable(record, context)
+                if record.size > left:
+                    raise ToolError("search_limit", f"One search reads at most {SEARCHED_BYTES} bytes.")
                 content = await self._content(context.thread, record)
             except ToolError as error:
                 if "name" in args:
                     raise
                 missed.append({"name": record.name, "why": error.code})
                 continue
+            left -= record.size
             found = await asyncio.to_thread(matches, pattern, content, MATCHES - len(shown), around)
             shown += [{"name": record.name, **match} for match in found]
         return {"matches": shown, "more": more or len(shown) >= MATCHES, "not_searched": missed}
@@ -203,41 +207,27 @@ class _Reader:
         return self._store
 
     async def _searched(self, context: CallContext, args: Mapping[str, Json]) -> tuple[Sequence[FileRecord], bool]:
-        """Return the files to search that this person may read, and whether there are more."""
+        """Return the files that a search is about, tombstones included, and whether there are more."""
         if "name" in args:
-            return [await self._readable(context, str(args["name"]))], False
+            return [await self._found(context.thread, str(args["name"]))], False
         prefix = str(args.get("prefix", ""))
         found = await self._opened.files.listed(context.thread, prefix=prefix, most=SEARCHED_FILES + 1)
-        readable = [record for record in found[:SEARCHED_FILES] if not record.evicted and _is_open(record, context)]
-        return readable, len(found) > SEARCHED_FILES
+        return found[:SEARCHED_FILES], len(found) > SEARCHED_FILES
 
     async def _text(self, context: CallContext, name: str) -> tuple[FileRecord, bytes]:
-        record = await self._readable(context, name)
+        record = await self._found(context.thread, name)
+        _check_readable(record, context)
         return record, await self._content(context.thread, record)
 
-    async def _readable(self, context: CallContext, name: str) -> FileRecord:
-        """Return the file of a name.
+    async def _found(self, thread: ThreadId, name: str) -> FileRecord:
+        """Return the file of a name, or its tombstone.
 
         Raises:
-            ToolError: there is none, it was evicted, or the person may not read it this way.
+            ToolError: there is none.
         """
-        record = await self._opened.files.find(context.thread, name)
+        record = await self._opened.files.find(thread, name)
         if record is None:
             raise ToolError("no_such_file", f"This thread has no file {name[:200]!r}; files_list shows its files.")
-        if denied := record.denied_to(context.author):
-            raise ToolError(NOT_YOURS, not_yours(denied))
-        if not _is_open(record, context):
-            raise ToolError(
-                "personal_file",
-                f"Only its author may see {name!r}: name it in a step of its own (files_read), or give it to this one "
-                "by a reference.",
-            )
-        if record.evicted is not None:
-            raise ToolError(
-                "evicted",
-                f"{name!r} ({record.size} bytes, {record.media_type}; {record.summary}) is no longer kept since "
-                f"{record.evicted.at:%Y-%m-%d}. Make it again with another step.",
-            )
         return record
 
     async def _content(self, thread: ThreadId, record: FileRecord) -> bytes:
@@ -247,6 +237,24 @@ class _Reader:
             raise ToolError("evicted", f"{record.name!r} is no longer kept.") from None
         except ContentUnavailable:
             raise ToolError("store_unavailable", "The store of files cannot be reached.") from None
+
+
+def _check_readable(record: FileRecord, context: CallContext) -> None:
+    """Raise `ToolError` when the file was evicted, or the person may not read it this way."""
+    if denied := record.denied_to(context.author):
+        raise ToolError(NOT_YOURS, not_yours(denied))
+    if not _is_open(record, context):
+        raise ToolError(
+            "personal_file",
+            f"Only its author may see {record.name!r}: name it in a step of its own (files_read), or give it to this "
+            "one by a reference.",
+        )
+    if record.evicted is not None:
+        raise ToolError(
+            "evicted",
+            f"{record.name!r} ({record.size} bytes, {record.media_type}; {record.summary}) is no longer kept since "
+            f"{record.evicted.at:%Y-%m-%d}. Make it again with another step.",
+        )
 
 
 def _is_open(record: FileRecord, context: CallContext) -> bool:

@@ -95,6 +95,7 @@ def main(inputs):
     assert second["named"] == refused
     assert refused["message"] in second["script"]["message"]
     assert second["found"]["matches"] == []
+    assert second["found"]["not_searched"] == [{"name": name, "why": "not_yours"}]
     assert "incident" not in json.dumps(second["seen"])
     assert "incident notes" in third["again"]["text"]
 
@@ -204,7 +205,8 @@ async def test_an_evicted_file_is_a_tombstone_that_says_what_it_was(database_url
             small = planned(tool(f"sum{number}", "calculate", {"expression": "1+1"}))
             scene.model.add(small)
         late = package("late", "def main(inputs):\n    return inputs['all']['count']\n", inputs={"all": "${make}"})
-        scene.model.add(planned(late, tool("look", "files_list", {})))
+        search = tool("search", "files_grep", {"pattern": "All is well"})
+        scene.model.add(planned(late, tool("look", "files_list", {}), search))
         async with scene.asked("make a report") as observer:
             await observer.until(answered_and_done, "the answer")
             for number, words in enumerate(("add 1", "add 2", "count"), start=2):
@@ -217,6 +219,10 @@ async def test_an_evicted_file_is_a_tombstone_that_says_what_it_was(database_url
     evicted = {file["name"]: file.get("evicted") for file in results["look"]["files"]}
     assert set(evicted) == {"1/make/make.json", "1/make/report.md"}
     assert all(evicted.values())
+    assert results["search"]["matches"] == []
+    assert {file["name"]: file["why"] for file in results["search"]["not_searched"]} == dict.fromkeys(
+        evicted, "evicted"
+    )
     assert '"1/make/make.json"' in planner[1].last
     assert '"1/make/make.json"' not in planner[3].last
 
