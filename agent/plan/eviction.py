@@ -108,8 +108,8 @@ def referred_nodes(
 ) -> frozenset[NodeId]:
     """Return the nodes whose outputs may still be asked for.
 
-    Those are each unfinished node, its items and everything it refers to; and, of each red call that was started, the
-    same, because the audit's digest covers what its arguments came from.
+    Those are each unfinished node, its items and everything it refers to; and, of each red call in the audit, the
+    same, because its digest there covers what its arguments came from.
     """
     at_work = {name for name in nodes if name not in ended} | (audited & nodes.keys())
     referred = {*at_work, *audited}

@@ -607,7 +607,7 @@ class FileRow(KeyedByThread, Row):
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())
     #: The thread's planning round that first found it; null: none yet.
     found_in: Mapped[int | None]
-    #: When it was last kept although it was too old, or its workspace had too much.
+    #: When it was last kept because something refers to it, as files of its idle thread were looked through.
     spared_at: Mapped[datetime | None]
     evicted_at: Mapped[datetime | None]
     #: An `agent.plan.files.Evicted`, or empty.

@@ -30,15 +30,9 @@ from agent.plan.files import Evicted, Eviction, FileOrigin, FileRecord
 from agent.plan.operations import Add, LoggedOperation, Node, canonical_json, node_json, nodes_added
 from agent.plan.sources import Source
 from infra.db.database import Database
-from infra.db.tables import (
-    FileRow,
-    InboxRow,
-    LedgerRow,
-    NodeRow,
-    RunRow,
-    thread_key,
-)
+from infra.db.tables import AuditRow, FileRow, InboxRow, NodeRow, RunRow, thread_key
 from infra.stores.artifacts import lock_thread, release
+from infra.stores.audit import AuditEvent
 from infra.stores.operation_log import PostgresOperationLog
 
 _THREADS_PER_PASS = 50
@@ -50,6 +44,9 @@ _SPARED_FOR = timedelta(hours=12)
 _MANY = 1_000_000
 
 _NO_LIMITS = FileLimits()
+
+_CALL_EVENTS = (AuditEvent.ASKED.value, AuditEvent.DENIED.value, AuditEvent.STARTED.value)
+"""The rows of the audit with which a red call begins: the digest of each covers what its arguments came from."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +78,7 @@ _BEGIN = text("""
 """)
 
 # An answer of a later turn than a file's, and any open request, may mean it by the last part of its name alone. A line
-# break stands in stored JSON as a backslash and an n.
+# break stands in stored JSON as a backslash and an n, a quotation mark of print as a backslash, a u and four digits.
 _NAMED = text(r"""
     WITH given AS (
         SELECT * FROM unnest(CAST(:names AS text[]), CAST(:turns AS integer[]), CAST(:ends AS text[]),
@@ -208,8 +205,7 @@ class PostgresFiles:
             )
             await _bury(connection, thread, gone)
             if number is None:
-                left = update(FileRow).where(FileRow.of_thread(thread), FileRow.evicted_at.is_(None))
-                await connection.execute(left.values(spared_at=func.now()))
+                await _spare(connection, thread, [file.record.name for file in kept if references.cover(file.record)])
             await release(connection, thread, [row["digest"] for row in rows if row["name"] in gone])
         if gone:
             _log.info("%d files of %s are no longer kept", len(gone), thread)
@@ -226,17 +222,17 @@ class PostgresFiles:
         """Return threads with files that may go, those with the oldest first."""
         oldest = func.min(FileRow.made_at)
         too_old = FileRow.made_at < func.now() - timedelta(days=self._limits.days)
-        too_much = union(
-            *(
-                select(FileRow.tenant, FileRow.thread)
-                .where(FileRow.evicted_at.is_(None))
-                .group_by(FileRow.tenant, FileRow.thread, *by)
-                .having(func.sum(FileRow.size) > most)
-                for by, most in (((FileRow.turn,), self._limits.run_bytes), ((), self._limits.thread_bytes))
+        of_thread = (FileRow.tenant, FileRow.thread)
+        over_quota = (
+            tuple_(*by).in_(
+                select(*by).where(FileRow.evicted_at.is_(None)).group_by(*by).having(func.sum(FileRow.size) > most)
+            )
+            for by, most in (
+                ((*of_thread, FileRow.turn), self._limits.run_bytes),
+                (of_thread, self._limits.thread_bytes),
             )
         )
-        over_quota = tuple_(FileRow.tenant, FileRow.thread).in_(too_much)
-        due = or_(too_old, FileRow.tenant.in_(list(excess)), over_quota)
+        due = or_(too_old, FileRow.tenant.in_(list(excess)), *over_quota)
         unspared = or_(FileRow.spared_at.is_(None), FileRow.spared_at < func.now() - _SPARED_FOR)
         open_run = exists().where(
             RunRow.tenant == FileRow.tenant, RunRow.thread == FileRow.thread, RunRow.ended_at.is_(None)
@@ -282,8 +278,8 @@ async def _is_busy(connection: AsyncConnection, thread: ThreadId) -> bool:
 
 
 async def _audited(connection: AsyncConnection, thread: ThreadId) -> frozenset[NodeId]:
-    """Return the nodes of red calls that were started."""
-    rows = select(LedgerRow.node).where(LedgerRow.of_thread(thread)).distinct()
+    """Return the nodes of red calls that were asked about, denied or started."""
+    rows = select(AuditRow.node).where(AuditRow.of_thread(thread), AuditRow.event.in_(_CALL_EVENTS)).distinct()
     return frozenset(NodeId(node) for node in (await connection.execute(rows)).scalars())
 
 
@@ -313,9 +309,15 @@ async def _named(
 
 
 def _mention(end: str) -> str:
-    """Return the server's regular expression for a name that is no part of a longer word."""
+    """Return the server's regular expression for a name that is no part of a longer word; `_` may stand around it."""
     letters = re.sub(r"(\W)", r"\\\1", end)
-    return rf"((?<![[:alnum:]_])|(?<=\\[bfnrt])){letters}(?![[:alnum:]_])"
+    return rf"((?<![[:alnum:]_])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{{4}}))_*{letters}_*(?![[:alnum:]_])"
+
+
+async def _spare(connection: AsyncConnection, thread: ThreadId, names: Sequence[str]) -> None:
+    if names:
+        rows = update(FileRow).where(FileRow.of_thread(thread), FileRow.name.in_(names))
+        await connection.execute(rows.values(spared_at=func.now()))
 
 
 async def _bury(connection: AsyncConnection, thread: ThreadId, gone: Mapping[str, Evicted]) -> None:

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, text
 
+from agent.approval import Decision
 from agent.errors import ArtifactMissing
-from agent.ids import NodeId, ThreadId, ToolName
+from agent.ids import NodeId, ThreadId, ToolName, thread_parts
 from agent.plan.eviction import FileLimits
 from agent.plan.files import FileOrigin
 from agent.plan.operations import operation_json
@@ -21,7 +22,7 @@ from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.fakes.files import add_node, done, end_node, put_output
-from tests.fakes.rows import ADA, NOON, OTHER, THREAD, a_message, a_request, an_add
+from tests.fakes.rows import ADA, GRACE, NOON, OTHER, THREAD, a_message, a_request, an_add
 
 LIMITS = FileLimits(prompt_rounds=1, prompt_steps=1_000, run_bytes=1, tenant_bytes=1)
 """Whatever left the prompts and is not referred to goes."""
@@ -137,6 +138,24 @@ async def test_what_a_red_call_made_and_took_is_kept_for_the_audit(tight: Stores
     assert await kept(tight) == {"1/a/a.txt", "1/red/red.txt"}
 
 
+@pytest.mark.parametrize("end", [Decision.REJECTED, None], ids=["rejected", "denied by a rule"])
+async def test_what_a_red_call_took_that_never_ran_is_kept_for_the_audit(tight: Stores, end: Decision | None) -> None:
+    """The audit's digest of a call that was asked about, or denied, covers the outputs that its arguments came from."""
+    await done(tight, "a")
+    await done(tight, "spare")
+    await add_node(tight, "red", "a")
+    request = a_request(node=NodeId("red"))
+    if end is None:
+        await tight.approvals.deny(request, "never")
+    else:
+        await tight.approvals.ask(request)
+        tenant = thread_parts(THREAD).tenant
+        await tight.approvals.decide(tenant, request.id, version=1, by=GRACE, decision=end)
+    await end_node(tight, "red")
+    await rounds(tight)
+    assert await kept(tight) == {"1/a/a.txt"}
+
+
 async def test_what_an_answer_or_an_open_request_names_is_kept(tight: Stores) -> None:
     for node in ("told", "asked", "spare"):
         await done(tight, node)
@@ -154,8 +173,10 @@ async def test_what_an_answer_or_an_open_request_names_is_kept(tight: Stores) ->
         ("See report.md under *Files*.", {"1/a/report.md"}),
         ("Done:\nreport.md", {"1/a/report.md"}),
         ("See `2/c/report.md`.", {"1/a/report.md"}),
+        ("See \u201creport.md\u201d.", {"1/a/report.md"}),
+        ("See _report.md_, *b.txt*.", {"1/a/report.md", "1/b/b.txt"}),
         ("See b.txt.", {"1/b/b.txt"}),
-        ("See report.mdx and xreport.md.", set[str]()),
+        ("See report.mdx, xreport.md and my_report.md.", set[str]()),
     ],
 )
 @pytest.mark.parametrize("by", ["answer", "reply", "request"])
@@ -288,6 +309,21 @@ async def test_a_thread_that_can_spare_nothing_does_not_hold_up_the_others(
     await done(tight, "c", thread=OTHER)
     assert [await tight.files.prune() for _ in range(2)] == [0, 1]
     assert await kept(tight) == {"1/a/a.txt"}
+
+
+async def test_the_oldest_of_a_workspace_go_first_also_soon_after_others_went(
+    database: Database, queue: Queue, notifications: PgNotifications
+) -> None:
+    """A file that stayed because enough others went is no file that could not go."""
+    stores = Stores(database, queue, notifications, file_limits=FileLimits(tenant_bytes=20))
+    for node in ("a", "b", "c"):
+        await done(stores, node, f"1{node * 8}0")
+    assert await stores.files.prune() == 1
+    await done(stores, "d", "of 10 byte", thread=OTHER)
+    assert await stores.files.prune() == 1
+    assert await kept(stores) == {"1/c/c.txt"}
+    assert await kept(stores, OTHER) == {"1/d/d.txt"}
+    await stores.progress.close()
 
 
 async def test_old_files_go_whatever_the_quotas(
