@@ -43,6 +43,9 @@ _SPARED_FOR = timedelta(hours=12)
 
 _MANY = 1_000_000
 
+_AGED_FILES = 50
+"""So many files that left the prompts are read, the newest: those of steps that ended together."""
+
 _NO_LIMITS = FileLimits()
 
 _CALL_EVENTS = (AuditEvent.ASKED.value, AuditEvent.DENIED.value, AuditEvent.STARTED.value)
@@ -51,7 +54,8 @@ _CALL_EVENTS = (AuditEvent.ASKED.value, AuditEvent.DENIED.value, AuditEvent.STAR
 _log = logging.getLogger(__name__)
 
 # One statement a round; a thread without files costs no write. Files that no round has found yet are this one's. Only
-# those that may still stand in prompts are read, so that a round costs the same in a thread with thousands.
+# those that may still stand in prompts are read, and the last that left them, so that a round costs the same in a
+# thread with thousands.
 _BEGIN = text("""
     WITH live AS (
         SELECT sum(bytes) AS bytes, max(bytes) AS run_bytes, min(oldest) AS oldest, max(turn) AS turn FROM (
@@ -67,12 +71,17 @@ _BEGIN = text("""
     found AS (
         UPDATE files SET found_in = round.file_rounds FROM round
         WHERE tenant = :tenant AND thread = :thread AND evicted_at IS NULL AND found_in IS NULL
+    ),
+    aged AS MATERIALIZED (
+        SELECT ARRAY(
+            SELECT node FROM files
+            WHERE tenant = :tenant AND thread = :thread AND found_in < round.file_rounds - :rounds
+            ORDER BY made_at DESC LIMIT :aged
+        ) AS aged FROM round
     )
-    SELECT round.file_rounds, round.bytes, round.run_bytes, round.oldest, files.*, (
-        SELECT max(ended_at) FROM files JOIN nodes USING (tenant, thread, node)
-        WHERE tenant = :tenant AND thread = :thread AND found_in < round.file_rounds - :rounds
-    ) AS aged_until
-    FROM round LEFT JOIN files ON files.tenant = :tenant AND files.thread = :thread AND files.evicted_at IS NULL
+    SELECT round.file_rounds, round.bytes, round.run_bytes, round.oldest, aged.aged, files.*
+    FROM round CROSS JOIN aged
+    LEFT JOIN files ON files.tenant = :tenant AND files.thread = :thread AND files.evicted_at IS NULL
         AND (files.found_in IS NULL OR files.found_in >= round.file_rounds - :rounds)
     ORDER BY made_at, name
 """)
@@ -125,7 +134,12 @@ class PostgresFiles:
 
     async def begin(self, thread: ThreadId, *, again: bool = False) -> PromptFiles:
         """Begin a round: delete what may go, and return what its models are shown."""
-        values = {**thread_key(thread), "rounds": self._limits.prompt_rounds, "step": int(not again)}
+        values = {
+            **thread_key(thread),
+            "rounds": self._limits.prompt_rounds,
+            "step": int(not again),
+            "aged": _AGED_FILES,
+        }
         rows = (await self._database.execute(_BEGIN, values)).mappings().all()
         if not rows:
             return PromptFiles(steps=self._limits.prompt_steps)
@@ -138,7 +152,7 @@ class PostgresFiles:
         ):
             self._gone(thread, await self._evict(thread, number, self._excess_of(thread)))
         recent = [row for row in rows if row["name"] is not None]
-        return await self._shown(thread, recent, number, rows[0]["aged_until"])
+        return await self._shown(thread, recent, number, rows[0]["aged"])
 
     async def prune(self) -> int:
         """Evict what is too old, or too much for its run, thread or workspace, in threads that have nothing under way.
@@ -161,11 +175,11 @@ class PostgresFiles:
         self._excess[thread_parts(thread).tenant] = self._excess_of(thread) - sum(gone.values())
 
     async def _shown(
-        self, thread: ThreadId, rows: Sequence[RowMapping], number: int, aged_until: datetime | None
+        self, thread: ThreadId, rows: Sequence[RowMapping], number: int, aged: Sequence[str]
     ) -> PromptFiles:
         """Return what a round's models are shown. Of turns before the last one every node has ended.
 
-        `aged_until`: when the last node ended whose file is too many rounds old. What ended before it is as old.
+        `aged`: nodes whose file is too many rounds old, those of the newest. What ended before one of them is as old.
         """
         logged = await self._log.after(thread, 0)
         turn = logged[-1].turn if logged else 0
@@ -173,6 +187,7 @@ class PostgresFiles:
         found = await self._database.execute(at_work.where(NodeRow.ended_at.is_not(None)))
         ended = {NodeId(row.node): row.ended_at for row in found}
         kept = _kept(rows, _steps_after(logged, ended.keys(), self._limits), number)
+        aged_until = max((ended[node] for node in map(NodeId, aged) if node in ended), default=None)
         old = frozenset(node for node, at in ended.items() if aged_until is not None and at <= aged_until)
         return replace(PromptFiles.of(kept, self._limits), old=old)
 

@@ -264,10 +264,18 @@ async def _prompt(on: Ground, thread: ThreadId, turn: int, files: PromptFiles) -
 
 
 async def _turn_figures(on: Ground) -> AsyncIterator[Figure]:
-    """Measure a thread of many turns with one file and two small results each."""
-    thread = on.new_thread()
-    visits = [await _round(on, thread, turn, 30 * 1024, count=3) for turn in range(1, TURNS + 1)]
-    early, late = visits[:10], visits[-10:]
+    """Measure a thread of many turns with one file and two small results each.
+
+    Its last ten turns take turns with the first ten of another thread, so that both meet the same machine.
+    """
+    old, young = on.new_thread(), on.new_thread()
+    for turn in range(1, TURNS - 9):
+        await _round(on, old, turn, 30 * 1024, count=3)
+    late: list[Visit] = []
+    early: list[Visit] = []
+    for turn in range(1, 11):
+        late.append(await _round(on, old, TURNS - 10 + turn, 30 * 1024, count=3))
+        early.append(await _round(on, young, turn, 30 * 1024, count=3))
     units = {"milliseconds": "processor time", "wall": "time", "prompt_bytes": "prompt", "statements": "statements"}
     for name, unit in units.items():
         first, last = (statistics.median(getattr(visit, name) for visit in part) for part in (early, late))
