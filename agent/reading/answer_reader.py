@@ -1,9 +1,11 @@
 """Reads a model's plan as what it really is: JSON, or the plan language. The first line that is no prose decides."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from agent.ids import NodeId
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits
+from agent.plan.operations import Node
 from agent.reading.plan_builder import PlanBuilder
 from agent.reading.plan_language.lines import is_statement
 from agent.reading.plan_language.names import ThreadNodes
@@ -119,8 +121,13 @@ class AnswerReader:
 
 
 def read_answer(
-    text: str, registry: Registry, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False
+    text: str,
+    registry: Registry,
+    limits: PlanLimits = DEFAULT_LIMITS,
+    *,
+    printed: bool = False,
+    known: Mapping[NodeId, Node] | None = None,
 ) -> Sequence[Item]:
-    """Return the items of a whole text, in order, without admitting them to a plan."""
-    reader = AnswerReader(registry, PlanBuilder(registry=registry, known={}), limits, printed=printed)
+    """Return the items of a whole text, in order, without admitting them to a plan, which may refer to `known`."""
+    reader = AnswerReader(registry, PlanBuilder(registry=registry, known=known or {}), limits, printed=printed)
     return (*reader.feed(text), *reader.finish())

@@ -1,10 +1,11 @@
 """A plan read from a file: its operations in an order that can run, or what is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.ids import NodeId
 from agent.limits import DEFAULT_LIMITS, PlanLimits
-from agent.plan.operations import Operation
+from agent.plan.operations import Node, Operation
 from agent.reading.answer_reader import AnswerReader
 from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
@@ -22,13 +23,20 @@ class PlanFile:
     faults: Sequence[Fault]
 
 
-def read_plan(text: str, registry: Registry, *, packages: bool = True, limits: PlanLimits = DEFAULT_LIMITS) -> PlanFile:
+def read_plan(
+    text: str,
+    registry: Registry,
+    *,
+    packages: bool = True,
+    limits: PlanLimits = DEFAULT_LIMITS,
+    known: Mapping[NodeId, Node] | None = None,
+) -> PlanFile:
     """Read a plan in the plan language, or in JSON: an object each, or one object `{"operations": [...]}`.
 
-    `packages`: scripts may be part of it. A file holds operations only: a reply to a
-    person is a fault here, and so is a file without operations.
+    `packages`: scripts may be part of it. `known`: nodes to which it may refer. A file holds operations only: a
+    reply to a person is a fault here, and so is a file without operations.
     """
-    builder = PlanBuilder(registry=registry, known={}, packages=packages, limits=limits)
+    builder = PlanBuilder(registry=registry, known=known or {}, packages=packages, limits=limits)
     operations: list[Operation] = []
     faults: list[Fault] = []
     reader = AnswerReader(registry, builder, limits, printed=True)

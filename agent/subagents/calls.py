@@ -194,6 +194,11 @@ def _named(tools: Sequence[Tool]) -> Mapping[str, Tool]:
     return named
 
 
+def may_be_called(tool: ToolName, name: str) -> bool:
+    """Return whether a model may have meant a tool by a name; of tools that are named alike it may have meant each."""
+    return name.startswith(_NOT_IN_NAMES.sub("_", tool)[: _NAME_CHARACTERS - 4])
+
+
 def _hand_out(roles: tuple[str, ...]) -> OfferedTool:
     return OfferedTool(
         name=HAND_OUT,

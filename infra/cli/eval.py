@@ -149,7 +149,8 @@ async def _goals_of_feedback(settings: Settings, url: URL) -> tuple[Sequence[Map
 
     configuration = settings.configuration
     own = await known_tools(configuration.tools.paths, clusters_of(configuration.tools))
-    registry = Registry((*own, *(tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None)))
+    more = (tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None)
+    registry = Registry((*own, *more), configuration.roles.values())
     sandbox = MontySandbox(monty_binary())
     database = Database(url)
     try:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from agent.ids import NodeId
 from agent.limits import PlanLanguage
 from agent.plan.operations import Add, Cancel
 from agent.plan.references import references_in
@@ -37,6 +38,10 @@ class Draft:
     #: The tools there are.
     tools: AbstractSet[str] = frozenset()
     language: PlanLanguage = PlanLanguage.JSON
+    #: The roles there are.
+    roles: AbstractSet[str] = frozenset()
+    #: The nodes of earlier turns.
+    known: AbstractSet[NodeId] = frozenset()
 
     def written(self, nodes: Sequence[Written]) -> str:
         """Return nodes as a planner writes them.
@@ -44,7 +49,9 @@ class Draft:
         Raises:
             Unwritable: they cannot be written in this language.
         """
-        return lines(nodes) if self.language is PlanLanguage.JSON else python_lines(nodes, self.tools)
+        if self.language is PlanLanguage.JSON:
+            return lines(nodes)
+        return python_lines(nodes, self.tools, self.roles, self.known)
 
 
 Target: TypeAlias = Literal["node", "tool", "red tool", "tool with args", "package", "package with tools", "reader"]
@@ -63,6 +70,7 @@ def inject_fault(
     kind: str,
     registry: Registry,
     language: PlanLanguage = PlanLanguage.JSON,
+    known: AbstractSet[NodeId] = frozenset(),
 ) -> Output | None:
     """Return the plan's text with this fault, or None when the plan has no place for it, or the language no words."""
     draft = Draft(
@@ -70,6 +78,8 @@ def inject_fault(
         red_tools=frozenset(tool.name for tool in registry if tool.colour is not Colour.GREEN),
         tools=frozenset(tool.name for tool in registry),
         language=language,
+        roles=frozenset(role.name for role in registry.roles),
+        known=known,
     )
     try:
         return kinds(language)[kind](draft)
@@ -84,7 +94,12 @@ def kinds(language: PlanLanguage) -> Mapping[str, InjectedFault]:
     return {**{name: fault for name, fault in FAULTS.items() if name not in _OF_JSON}, **PYTHON_FAULTS}
 
 
-def python_lines(operations: Sequence[Mapping[str, Any]], tools: AbstractSet[str]) -> str:
+def python_lines(
+    operations: Sequence[Mapping[str, Any]],
+    tools: AbstractSet[str],
+    roles: AbstractSet[str] = frozenset(),
+    known: AbstractSet[NodeId] = frozenset(),
+) -> str:
     """Return operations as a planner writes them in the plan language.
 
     Raises:
@@ -94,7 +109,7 @@ def python_lines(operations: Sequence[Mapping[str, Any]], tools: AbstractSet[str
     steps = [operation for operation in read if isinstance(operation, Add | Cancel)]
     if len(steps) < len(read):
         raise Unwritable
-    return plan_text(steps, tools)
+    return plan_text(steps, tools, known, roles)
 
 
 def lines(operations: Sequence[Mapping[str, Any]]) -> str:

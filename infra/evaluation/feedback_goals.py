@@ -23,8 +23,10 @@ from agent.plan.references import references_in
 from agent.plan.sources import OutputSources
 from agent.reading.plan_file import read_plan
 from agent.redaction import SECRETS
-from agent.tool import Colour, Registry, Tool, colour_of
-from infra.evaluation.goal import Goal, ToolShape
+from agent.roles import SubagentRole
+from agent.subagents.calls import may_be_called
+from agent.tool import Colour, Registry, Tool, colour_of, tools_of_role
+from infra.evaluation.goal import Goal, RoleShape, ToolShape, with_roles
 from infra.evaluation.replay import PlanJudge
 from infra.evaluation.run_record import RunRecord
 from sandbox.script import Json, Sandbox
@@ -34,6 +36,9 @@ LEFT_OUT = "[left out]"
 
 _ENGINES = ("packed", "item_of", "position", "undoes")
 """Fields that no plan writes."""
+
+MOST_BEFORE = 20
+"""The newest messages of earlier turns that a goal tells."""
 
 _SOMEBODY = UserId("")
 """Whose rights they were makes no difference here."""
@@ -68,7 +73,8 @@ async def recorded_goals(
 async def _check_replay(written: Mapping[str, Json], registry: Registry, judge: PlanJudge) -> None:
     """Raise `NoGoal` unless the plan is read without faults and does in the goal's world what it did."""
     goal = Goal.model_validate(written)
-    plan = read_plan(json.dumps({"operations": goal.plan}), registry)
+    known = with_roles(goal, registry)
+    plan = read_plan(json.dumps({"operations": goal.plan}), known, known=goal.known)
     if plan.faults:
         raise NoGoal(why=f"its plan is not read again: {plan.faults[0].message}")
     judged = await judge.judged(goal, [operation_json(operation) for operation in plan.operations])
@@ -112,18 +118,24 @@ class _Run:
         self._registry = registry
         cancelled = {operation.id for operation, _ in record.operations if isinstance(operation, Cancel)}
         added = [operation.node for operation, _ in record.operations if isinstance(operation, Add)]
+        before = [operation.node for operation in record.earlier if isinstance(operation, Add)]
+        self._added = {node.id: node for node in added}
         self._nodes = {node.id: node for node in added if node.id not in cancelled}
-        used = dict.fromkeys(name for node in added for name in ([node.tool] if node.tool else node.tools))
+        #: The nodes of earlier turns.
+        self._known = {node.id: node for node in before}
+        plain = [node for node in added if node.kind is not NodeKind.SUBAGENT and not self._within(node)]
+        used = dict.fromkeys(name for node in plain for name in self._called_by(node))
         self._tools = {name: self._tool(name) for name in used}
         #: The nodes whose results only one person may see: what reads with their rights, and all that comes of it.
         self._private: set[NodeId] = set()
         sources = OutputSources()
-        for node in added:
-            sources.add(_SOMEBODY, node)
-        for node in self._nodes.values():
+        for node in (*before, *added):
+            called = self._called_by(node) if node.kind is NodeKind.SUBAGENT else node.tools
+            sources.add(_SOMEBODY, replace(node, tools=tuple(called)))
+        for node in (*before, *self._nodes.values()):
             comes_of = {need.node for need in node.depends_on} | {node.item_of}
-            behind = {*_tools_of(node), *(source.tool for source in sources.of(node.id))}
-            if comes_of & self._private or any(_is_personal(self._tools[tool]) for tool in behind):
+            behind = {*self._called_by(node), *(source.tool for source in sources.of(node.id))}
+            if comes_of & self._private or any(self._is_personal(tool) for tool in behind):
                 self._private.add(node.id)
         #: Node -> the names of its steps.
         self._steps_of: dict[NodeId, list[str]] = {}
@@ -131,19 +143,27 @@ class _Run:
     def goal(self) -> dict[str, Json]:
         self._check()
         steps: dict[str, dict[str, Json]] = {}
+        work: dict[str, Json] = {}
         for node in self._nodes.values():
-            made = dict(self._steps(node))
+            if node.kind is NodeKind.SUBAGENT:
+                made = dict(self._work(node))
+                work |= made
+            else:
+                made = dict(self._steps(node))
+                steps |= made
             self._steps_of[node.id] = [*made]
-            steps |= made
-        if not steps:
+        if not steps and not work:
             raise NoGoal(why="it made no call")
         # A call takes the first step that it fits: those that say most about their call come first.
         in_order = dict(sorted(steps.items(), key=lambda step: -len(cast("Mapping[str, Json]", step[1]["args"]))))
+        parts: dict[str, Json] = {"work": work, "roles": self._roles(), "earlier": self._earlier()}
+        parts["before"] = list(self._record.before[-MOST_BEFORE:])
         return {
             "name": name_of(self._record),
             "request": "\n".join(self._record.turn.requests),
             "comment": "; ".join(self._record.turn.reasons),
-            "tools": {name: _shape(tool) for name, tool in self._tools.items()},
+            "tools": {**{name: _shape(tool) for name, tool in self._tools.items()}, **self._tools_of_roles()},
+            **{name: part for name, part in parts.items() if part},
             "steps": in_order,
             "plan": [self._written(node) for node in self._nodes.values() if node.item_of is None],
         }
@@ -153,59 +173,148 @@ class _Run:
             raise NoGoal(why=f"the tool {name} is not known here any more")
         return found
 
+    def _called_by(self, node: Node) -> Sequence[ToolName]:
+        """Return the tools that a node called; of a script, and where nobody knows, those that it may call."""
+        if node.tool:
+            return (node.tool,)
+        asked = self._record.ended[node.id].asked if node.id in self._record.ended else frozenset[str]()
+        if node.kind is not NodeKind.SUBAGENT or asked is None:
+            return node.tools
+        return [tool for tool in node.tools if any(may_be_called(tool, name) for name in asked)]
+
+    def _is_personal(self, name: ToolName) -> bool:
+        """Return whether only one person may see what a tool returns; in doubt it is so."""
+        tool = self._registry.find(name)
+        return tool is None or tool.personal or bool(tool.providers)
+
+    def _within(self, node: Node) -> bool:
+        """Return whether a node is a call of a subagent, or work that it handed out."""
+        parent = None if node.item_of is None or node.position is None else self._added.get(node.item_of)
+        return parent is not None and parent.kind is NodeKind.SUBAGENT
+
+    def _referred(self) -> Sequence[NodeId]:
+        """Return the nodes that the plan builds on, also by their files, in its order."""
+        needed = (need.node for node in self._nodes.values() for need in node.depends_on)
+        files = (node_of(file_read_by(node) or "") for node in self._nodes.values())
+        return list(dict.fromkeys([*needed, *filter(None, files)]))
+
     def _check(self) -> None:
         """Refuse what cannot be replayed, and what could tell more than it may."""
         nodes, ended = self._nodes.values(), self._record.ended
         if not "".join(self._record.turn.requests).strip() or not self._nodes:
             raise NoGoal(why="it has no plan")
-        for node in nodes:
-            if node.kind is NodeKind.SUBAGENT:
-                raise NoGoal(why="a subagent works in it, whose model cannot be replayed")
-            if node.undoes is not None:
-                raise NoGoal(why="it undoes an earlier run")
-            file = node_of(file_read_by(node) or "")
-            if {need.node for need in node.depends_on}.union([file] if file else []) - self._nodes.keys():
-                raise NoGoal(why="it builds on an earlier turn, or on a step that was cancelled")
-            if node.id in ended and not ended[node.id].whole:
-                raise NoGoal(why=f"the result of {node.id} is not kept any more")
-            if any(confidential_places(self._tools[tool].arguments) for tool in node.tools):
-                raise NoGoal(why=f"the script of {node.id} may hold confidential arguments")
+        if any(node.undoes is not None for node in nodes):
+            raise NoGoal(why="it undoes an earlier run")
+        known = {**self._known, **self._nodes}
+        if missing := [node for node in self._referred() if node not in known]:
+            raise NoGoal(why=f"it builds on {missing[0]}, a step that was cancelled or is not recorded")
+        told = {**{node: known[node] for node in self._referred()}, **self._nodes}.values()
+        if lost := next((node for node in told if node.id in ended and not ended[node.id].whole), None):
+            raise NoGoal(why=f"the result of {lost.id} is not kept any more")
+        for node in told:
+            able = filter(None, map(self._registry.find, node.tools))
+            if any(confidential_places(tool.arguments) for tool in able):
+                what = "work" if node.kind is NodeKind.SUBAGENT else "script"
+                raise NoGoal(why=f"the {what} of {node.id} may hold confidential arguments")
+        self._check_facts()
+        private = [at for node in self._private if node in ended and (at := ended[node].ended_at) is not None]
+        # What subagents call is nothing that a planner wrote who had read more, and no part of the goal.
+        planned = [
+            at
+            for operation, at in self._record.operations
+            if not (isinstance(operation, Add) and self._within(operation.node))
+        ]
+        if private and any(at > min(private) for at in planned):
+            raise NoGoal(why="its plan went on after a result that only one person may see")
+
+    def _check_facts(self) -> None:
         if self._record.facts_gone:
             raise NoGoal(why="a fact that it was planned with is not kept any more, so nobody knows whose it was")
-        asked, told = "\n".join(self._record.turn.requests), "\n".join(self._planned())
+        asked, told = "\n".join(self._requests()), "\n".join(self._planned())
         if any(is_used(fact, asked, told) for fact in self._record.personal_facts):
             raise NoGoal(why="its plan uses a fact that only one person may see")
-        private = [at for node in self._private if node in ended and (at := ended[node].ended_at) is not None]
-        if private and any(at > min(private) for _, at in self._record.operations):
-            raise NoGoal(why="its plan went on after a result that only one person may see")
+
+    def _requests(self) -> Sequence[str]:
+        """Return what people had asked, in earlier turns, too, as far as the goal tells of these."""
+        return [*self._record.before[-MOST_BEFORE:], *self._record.turn.requests]
+
+    def _earlier(self) -> Mapping[str, Json]:
+        """Return node -> how it ended, for those of earlier turns that the plan needs."""
+        needed = dict.fromkeys(need.node for node in self._nodes.values() for need in node.depends_on)
+        results: dict[str, Json] = {}
+        for node in (self._known[name] for name in needed if name in self._known):
+            if (told := self._told(node)) is None:
+                raise NoGoal(why=f"it builds on {node.id}, a step of an earlier turn that came to no end")
+            tool: Mapping[str, Json] = {"tool": node.tool} if node.tool else {}
+            results[node.id] = {"title": node.title, **tool, **told}
+        return results
+
+    def _roles(self) -> Mapping[str, Json]:
+        """Return the roles that worked, without their prompts: name -> what planners see of it."""
+        named = dict.fromkeys(node.role for node in self._nodes.values() if node.kind is NodeKind.SUBAGENT)
+        return {name: _role_shape(self._role(name)) for name in named}
+
+    def _role(self, name: str) -> SubagentRole:
+        if (found := self._registry.role(name)) is None:
+            raise NoGoal(why=f"the role {name} is not known here any more")
+        return found
+
+    def _tools_of_roles(self) -> Mapping[str, Json]:
+        """Return the tools that the plan or a role names for subagents, as planners see them."""
+        workers = [node for node in self._nodes.values() if node.kind is NodeKind.SUBAGENT]
+        named = [name for node in workers for name in (*self._role(node.role).tools, *self._own_tools(node))]
+        found = filter(None, map(self._registry.find, dict.fromkeys(named)))
+        return {tool.name: _shape(tool) for tool in found}
+
+    def _own_tools(self, node: Node) -> Sequence[ToolName]:
+        """Return the tools of a subagent where the plan named them; of others its role says which they are."""
+        of_role = tools_of_role(self._role(node.role), self._registry)
+        return () if {*node.tools} >= {*of_role} else [tool for tool in node.tools if tool in of_role]
+
+    def _work(self, node: Node) -> Iterator[tuple[str, dict[str, Json]]]:
+        """Yield what a subagent came to, by itself; a template does nothing."""
+        told = None if node.for_each else self._told(node)
+        if told is None:
+            return
+        of: dict[str, Json] = {"of": str(node.item_of)} if self._within(node) else {}
+        colour: dict[str, Json] = {} if of else {"colour": colour_of(replace(node, for_each=""), self._registry).value}
+        yield node.id, {"role": node.role, "after": self._after(node), **of, **colour, **told}
+
+    def _after(self, node: Node) -> list[Json]:
+        return list(dict.fromkeys(name for need in node.depends_on for name in self._before(need.node)))
+
+    def _told(self, node: Node) -> Mapping[str, Json] | None:
+        """Return what may be told of a node's end; None: it has none that a replay could repeat."""
+        ended, private = self._record.ended.get(node.id), node.id in self._private
+        match None if ended is None else ended.outcome:
+            case Succeeded() if ended is not None:
+                return {"gives": placeholder(ended.value) if private else ended.value}
+            case Failed(error=error, message=message):
+                return {"fails": error if private or not message else message}
+            case Rejected() | Expired():
+                return {"fails": "a person did not approve it"}
+            case _:
+                return None
 
     def _planned(self) -> Iterator[str]:
         """Yield the texts that models planned: operations, and scripts as they were rewritten."""
-        for operation, _ in self._record.operations:
+        before = self._record.earlier if self._known.keys() & {*self._referred()} else ()
+        for operation in (*before, *(operation for operation, _ in self._record.operations)):
             yield json.dumps(operation_json(operation), ensure_ascii=False)
         for ended in self._record.ended.values():
             yield from (attempt.code for attempt in ended.attempts)
 
     def _steps(self, node: Node) -> Iterator[tuple[str, dict[str, Json]]]:
         ended = self._record.ended.get(node.id)
-        outcome = None if ended is None else ended.outcome
-        if ended is None or node.for_each:
+        if ended is None or node.for_each or self._within(node):
             return
-        after = list(dict.fromkeys(name for need in node.depends_on for name in self._before(need.node)))
+        after = self._after(node)
         if node.kind is NodeKind.PACKAGE:
             yield from self._script_steps(node, after)
             return
         tool = self._tools[node.tool or ToolName("")]
-        told: dict[str, Json]
-        match outcome:
-            case Succeeded():
-                told = {"gives": placeholder(ended.value) if node.id in self._private else ended.value}
-            case Failed(error=error, message=message):
-                told = {"fails": error if node.id in self._private or not message else message}
-            case Rejected() | Expired():
-                told = {"fails": "a person did not approve it"}
-            case _:
-                return
+        if (told := self._told(node)) is None:
+            return
         scripted = node.position is not None
         written = node if node.item_of is None or scripted else self._nodes.get(node.item_of, node)
         args = self._fixed(tool, written.args, scripted=scripted)
@@ -272,6 +381,8 @@ class _Run:
         if node.tool:
             places = confidential_places(self._tools[node.tool].arguments)
             written["args"] = redacted(node.args, places, placeholder)
+        if node.kind is NodeKind.SUBAGENT:
+            written["tools"] = list(self._own_tools(node))
         return {"op": "add", **written}
 
 
@@ -293,15 +404,17 @@ def _answers_of(attempts: Sequence[AttemptEnded]) -> Iterator[RecordedAnswer]:
         yield from attempt.answers
 
 
-def _is_personal(tool: Tool) -> bool:
-    return tool.personal or bool(tool.providers)
-
-
-def _tools_of(node: Node) -> Sequence[ToolName]:
-    return (node.tool,) if node.tool else node.tools
-
-
 def _shape(tool: Tool) -> Json:
     return ToolShape(
         description=tool.description, arguments=cast("dict[str, JsonValue]", tool.arguments), colour=tool.colour
     ).model_dump(mode="json")
+
+
+def _role_shape(role: SubagentRole) -> Json:
+    return RoleShape(
+        purpose=role.purpose,
+        tools=role.tools,
+        result_schema=cast("dict[str, JsonValue] | None", role.result_schema),
+        lead=role.lead,
+        roles=role.roles,
+    ).model_dump(mode="json", exclude_defaults=True)

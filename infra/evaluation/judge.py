@@ -54,16 +54,17 @@ def judgement(goal: Goal, seen: Simulation, registry: Registry, answer: str | No
 
 
 def _colours(goal: Goal, seen: Simulation, registry: Registry) -> Iterator[str]:
+    expected = goal.expected
     for call in seen.calls:
         tool = registry.find(call.tool)
         asked = call.node in seen.approvals
         # each red call of a script asks by itself, unless people are asked about the script as a whole
         approved = (tool is not None and tool.colour is Colour.RED and not asked) if call.scripted else asked
         if call.step is None:
-            if not approved and (tool is None or tool.colour is not Colour.GREEN):
+            if not approved and not call.work and (tool is None or tool.colour is not Colour.GREEN):
                 yield f"{call.node}: {call.tool} runs unasked"
             continue
-        red = goal.steps[call.step].colour is Colour.RED
+        red = expected[call.step].colour is Colour.RED
         if red and not approved:
             yield f"{call.node}: {call.step} runs unasked"
         elif approved and not red:
@@ -73,9 +74,9 @@ def _colours(goal: Goal, seen: Simulation, registry: Registry) -> Iterator[str]:
 def _edges(goal: Goal, seen: Simulation) -> Iterator[str]:
     for node, why in seen.unready.items():
         yield f"{node}: {why}"
-    first = {call.step: call for call in reversed(seen.calls) if call.step is not None}
+    expected, first = goal.expected, {call.step: call for call in reversed(seen.calls) if call.step is not None}
     for call in seen.calls:
-        for name in goal.steps[call.step].after if call.step is not None else ():
+        for name in expected[call.step].after if call.step is not None else ():
             before = first.get(name)
             if before is None or not _comes_after(before, call, seen):
                 yield f"{call.node}: {call.step} does not wait for {name}"
@@ -89,7 +90,7 @@ def _comes_after(before: SimulatedCall, call: SimulatedCall, seen: Simulation) -
 
 def _tools(goal: Goal, seen: Simulation) -> Iterator[str]:
     made = {call.step for call in seen.calls}
-    for name in goal.steps:
+    for name in goal.expected:
         if name not in made:
             yield f"{name} is missing"
     for call in seen.calls:

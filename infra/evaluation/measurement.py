@@ -6,25 +6,24 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from agent.errors import AgentError
-from agent.ids import Digest, NodeId
+from agent.ids import NodeId
 from agent.limits import Role
 from agent.llm.prompts import results_message, system_message
 from agent.llm.transcript import shown_nodes, statuses_of
-from agent.plan.artifacts import content_of, fits_inline, head_of
 from agent.plan.operations import operation_json
-from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded
+from agent.plan.outcomes import Outcome
 from agent.ports import LanguageModel
 from agent.reading.answer_reader import read_answer
 from agent.reading.plan_builder import Placed
 from agent.reading.plan_file import read_plan
 from agent.tool import Registry
 from infra.evaluation.fault_injection import lines
-from infra.evaluation.goal import Goal
+from infra.evaluation.goal import Goal, with_roles
 from infra.evaluation.judge import Judgement
 from infra.evaluation.plan_simulation import Simulation, Written
-from infra.evaluation.planning import PlanningResult, plan_request, planning_tools
+from infra.evaluation.planning import PlanningResult, outcome_of, plan_request, planning_tools
 from infra.evaluation.replay import PlanJudge
-from sandbox.script import Json, Sandbox
+from sandbox.script import Sandbox
 
 AT_ONCE = 4
 """How many goals are planned at the same time."""
@@ -72,20 +71,22 @@ class _Meter:
     def __init__(self, model: LanguageModel, registry: Registry, sandbox: Sandbox) -> None:
         self._model = model
         self._registry = registry
-        self._tools = planning_tools(registry)
         self._sandbox = sandbox
         self._judge = PlanJudge(registry, sandbox)
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def measure(self, goal: Goal) -> Measurement:
         async with self._places:
-            plan = await plan_request(self._model, goal.request, self._tools, self._sandbox.dialect)
+            known = with_roles(goal, self._registry)
+            plan = await plan_request(self._model, goal, planning_tools(known), self._sandbox.dialect)
             text = plan.answers[0] if plan.answers else ""
             answer = await self._answer(plan, await self._judge.simulation(goal, plan.operations))
             accepted = not plan.trouble and bool(plan.operations)
             return Measurement(
                 goal=goal.name,
-                raw=await self._marks(goal, self._as_written(text), not read_plan(text, self._registry).faults, None),
+                raw=await self._marks(
+                    goal, _as_written(text, goal, known), not read_plan(text, known, known=goal.known).faults, None
+                ),
                 stored=await self._marks(goal, plan.operations, accepted, answer),
                 judgement=await self._judge.judged(goal, plan.operations, answer),
                 rounds=len(plan.answers),
@@ -102,18 +103,14 @@ class _Meter:
             success=valid and judged.right,
         )
 
-    def _as_written(self, text: str) -> Sequence[Written]:
-        """Return the operations of a text that can be read one by one, and skip what is wrong between them."""
-        items = read_answer(text, self._registry)
-        return [operation_json(item.operation) for item in items if isinstance(item, Placed)]
-
     async def _least_seconds(self, goal: Goal) -> float:
         """Return how long the goal's own plan takes; without one, the longest path through its steps."""
         if goal.plan:
-            return (await self._judge.simulation(goal, self._as_written(lines(goal.plan)))).seconds
+            written = _as_written(lines(goal.plan), goal, with_roles(goal, self._registry))
+            return (await self._judge.simulation(goal, written)).seconds
         ends: dict[str, float] = {}
-        for name in TopologicalSorter({name: step.after for name, step in goal.steps.items()}).static_order():
-            step = goal.steps[name]
+        for name in TopologicalSorter({name: step.after for name, step in goal.expected.items()}).static_order():
+            step = goal.expected[name]
             ends[name] = step.seconds + max((ends[before] for before in step.after), default=0.0)
         return max(ends.values())
 
@@ -127,21 +124,12 @@ class _Meter:
             return ""
 
 
+def _as_written(text: str, goal: Goal, registry: Registry) -> Sequence[Written]:
+    """Return the operations of a text that can be read one by one, and skip what is wrong between them."""
+    items = read_answer(text, registry, known=goal.known)
+    return [operation_json(item.operation) for item in items if isinstance(item, Placed)]
+
+
 def _outcomes(seen: Simulation) -> Mapping[NodeId, Outcome]:
-    failed = {NodeId(node): Failed(error="tool_error", message=why) for node, why in seen.failures.items()}
-    return {**failed, **{NodeId(node): _succeeded(NodeId(node), value) for node, value in seen.results.items()}}
-
-
-def _succeeded(node: NodeId, value: Json) -> Succeeded:
-    if fits_inline(value):
-        return Succeeded(value=value)
-    content = content_of(node, value)
-    return Succeeded(
-        artifact=ArtifactRef(
-            digest=Digest(""),
-            name=content.name,
-            size=len(content.content),
-            media_type=content.media_type,
-            head=head_of(content.content),
-        )
-    )
+    failed = {NodeId(node): outcome_of(NodeId(node), None, why) for node, why in seen.failures.items()}
+    return {**failed, **{NodeId(node): outcome_of(NodeId(node), value) for node, value in seen.results.items()}}

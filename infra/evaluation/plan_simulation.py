@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import Any, TypeAlias, cast
 
 from agent.plan.file_names import FILES_WRITE
-from infra.evaluation.goal import Goal
+from infra.evaluation.goal import Ended, Goal
 from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ToolCallRefused
 
 Written: TypeAlias = Mapping[str, Json]
@@ -47,15 +47,18 @@ class _Unready(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedCall:
-    """A tool call that the plan made."""
+    """A tool call that the plan made, or work that it gave to a subagent."""
 
     node: str
+    #: Of work: the role.
     tool: str
     args: Mapping[str, Json]
-    #: The goal's step that the call fulfils; None: the goal does not expect it.
+    #: The goal's step or work that this fulfils; None: the goal does not expect it.
     step: str | None
-    #: Whether a script made the call.
+    #: Whether a script made the call, or a lead handed out the work.
     scripted: bool
+    #: Whether it is work of a subagent.
+    work: bool = False
 
 
 @dataclass(kw_only=True)
@@ -90,7 +93,7 @@ async def simulation_of(
     simulator = _Simulator(goal, needs_approval, sandbox)
     cancelled = {str(operation["id"]) for operation in operations if operation["op"] == "cancel"}
     nodes = {str(operation["id"]): operation for operation in operations if operation["op"] == "add"}
-    for node in _in_order(nodes):
+    for node in _in_order(nodes, goal.earlier.keys()):
         if node not in cancelled:
             await simulator.run_node(node, nodes[node])
     return simulator.seen
@@ -105,10 +108,10 @@ def _needs(written: Written) -> Iterator[tuple[str, str]]:
             yield str(dependency), "succeeded"
 
 
-def _in_order(nodes: Mapping[str, Written]) -> Iterator[str]:
+def _in_order(nodes: Mapping[str, Written], ended: AbstractSet[str]) -> Iterator[str]:
     """Yield each node after those it waits for; leaves out nodes that wait for an unknown node or for themselves."""
     left = dict(nodes)
-    done: set[str] = set()
+    done = set(ended)
     while ready := [node for node, written in left.items() if done.issuperset(need for need, _ in _needs(written))]:
         for node in ready:
             del left[node]
@@ -128,6 +131,9 @@ class _Simulator:
         self._sandbox = sandbox
         self._steps_made: set[str] = set()
         self.seen = Simulation()
+        for node, earlier in goal.earlier.items():
+            self.seen.before[node] = frozenset()
+            self._end(node, earlier)
 
     async def run_node(self, node: str, written: Written) -> None:
         """Run one node, unless a dependency ended in another state than the node waits for."""
@@ -195,6 +201,10 @@ class _Simulator:
         if written["kind"] == "tool":
             args = cast("Mapping[str, Json]", self._filled(node, written.get("args") or {}, own))
             return self._called(node, str(written["tool"]), args, scripted=False)
+        if written["kind"] == "subagent":
+            given = {key: written[key] for key in ("instruction", "inputs", "files") if key in written}
+            args = cast("Mapping[str, Json]", self._filled(node, given, own))
+            return self._worked(node, str(written.get("role", "")), args, own)
 
         async def call(tool: str, args: Mapping[str, Json]) -> Json:
             if tool == FILES_WRITE:  # no call of a tool: it stays in the script's own world
@@ -224,6 +234,33 @@ class _Simulator:
         if step.fails:
             raise ToolCallRefused(step.fails)
         return step.gives
+
+    def _worked(self, node: str, role: str, args: Mapping[str, Json], own: Mapping[str, Json]) -> Json:
+        """Return what a subagent returns in the goal's world; what it hands out is worked on by then."""
+        work = self._goal.work
+        left = [name for name, one in work.items() if one.role == role and not one.of and name not in self._steps_made]
+        named = f"{node}-{own['index']}" if own else node
+        name = named if named in left else next(iter(left), None)
+        self.seen.calls.append(SimulatedCall(node=node, tool=role, args=args, step=name, scripted=False, work=True))
+        if name is None:
+            raise ToolCallRefused(f"{role} has nothing to say to {json.dumps(args)[:200]}")
+        self._steps_made.add(name)
+        for worker, one in ((worker, one) for worker, one in work.items() if one.of == name):
+            self.seen.calls.append(
+                SimulatedCall(node=node, tool=one.role, args={}, step=worker, scripted=True, work=True)
+            )
+            self._end(worker, one)
+        self.seen.ended[node] += work[name].seconds
+        if work[name].fails:
+            raise ToolCallRefused(work[name].fails)
+        return work[name].gives
+
+    def _end(self, node: str, how: Ended) -> None:
+        """Note how a node ended that the plan does not run."""
+        if how.fails:
+            self.seen.failures[node] = how.fails
+        else:
+            self.seen.results[node] = how.gives
 
     def _holds(self, node: str, term: Json, own: Mapping[str, Json]) -> bool:
         if isinstance(term, str):

@@ -8,22 +8,24 @@ from datetime import UTC, datetime
 
 from agent.errors import DuplicateNode
 from agent.events import RunEvent
-from agent.ids import NodeId, ThreadId, UserId
+from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.limits import Role
 from agent.llm.memory import Memory
 from agent.llm.tool_search import ToolSearch
+from agent.plan.artifacts import content_of, fits_inline, head_of
 from agent.plan.operations import Add, LoggedOperation, Operation, operation_json
-from agent.plan.outcomes import NodeStatus, Outcome
+from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome, Succeeded, state_of
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.ports import ChatMessage, Heard, LanguageModel, Mail, Message, PastTurn, Recalled, Reflection, Run, RunStatus
 from agent.runbooks import RunbookUsed
 from agent.tool import Registry
+from infra.evaluation.goal import Goal
 from sandbox.script import Json
 
 THREAD = ThreadId("T0EVAL:C0EVAL:1.0")
 _AUTHOR = UserId("U0EVAL")
-_TURN = 1
+_EARLIER, _TURN = 1, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +50,9 @@ def planning_tools(registry: Registry) -> ToolSearch:
     return ToolSearch(Registry((replace(tool, egress=None) for tool in registry), registry.roles))
 
 
-async def plan_request(model: LanguageModel, request: str, tools: ToolSearch, dialect: str) -> PlanningResult:
-    """Let the model plan a request. No output of the model raises."""
-    rows, recording = _InMemoryPorts(request), _RecordingModel(model)
+async def plan_request(model: LanguageModel, goal: Goal, tools: ToolSearch, dialect: str) -> PlanningResult:
+    """Let the model plan a goal's request. No output of the model raises."""
+    rows, recording = _InMemoryPorts(goal), _RecordingModel(model)
     planner = Planner(
         model=recording,
         registry=tools.registry,
@@ -65,7 +67,7 @@ async def plan_request(model: LanguageModel, request: str, tools: ToolSearch, di
     )
     await planner.feed(THREAD, _TURN, lambda: None)
     return PlanningResult(
-        operations=[operation_json(entry.operation) for entry in rows.logged],
+        operations=[operation_json(entry.operation) for entry in rows.logged if entry.turn == _TURN],
         answers=recording.answers,
         trouble=rows.run.error,
         run=rows.run,
@@ -93,13 +95,18 @@ class _RecordingModel:
 
 @dataclass
 class _InMemoryPorts:
-    """The ports of a planner, for one thread with one request in which nothing has run yet."""
+    """The ports of a planner, for one thread with one request; only what its goal says ran in an earlier turn."""
 
-    request: str
+    goal: Goal
     logged: list[LoggedOperation] = field(default_factory=list[LoggedOperation])
 
     def __post_init__(self) -> None:
-        message = Message(id=1, author=_AUTHOR, text=self.request, at=datetime.now(UTC))
+        self.logged += (
+            LoggedOperation(seq=seq, turn=_EARLIER, author=_AUTHOR, operation=Add(node=node))
+            for seq, node in enumerate(self.goal.known.values(), start=1)
+        )
+        self.now = datetime.now(UTC)
+        message = Message(id=1, author=_AUTHOR, text=self.goal.request, at=self.now)
         self.run = Run(thread=THREAD, turn=_TURN, requester=_AUTHOR, status=RunStatus.PLANNING, messages=(message,))
         self._untaken: Sequence[Message] = (message,)
 
@@ -163,16 +170,39 @@ class _InMemoryPorts:
         return
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
-        return ()
+        asked = [Message(id=0, author=_AUTHOR, text=text, at=self.now) for text in self.goal.before]
+        return (PastTurn(turn=_EARLIER, requests=tuple(asked), answer=""),) if asked and not after_turn else ()
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
-        return {}
+        return {node: NodeStatus(state=state_of(outcome), outcome=outcome) for node, outcome in self._ended.items()}
 
     async def ended(self, thread: ThreadId, nodes: Collection[NodeId], before_turn: int) -> Mapping[NodeId, Outcome]:
-        return {}
+        return {node: outcome for node, outcome in self._ended.items() if node in nodes}
+
+    @property
+    def _ended(self) -> Mapping[NodeId, Outcome]:
+        return {NodeId(node): outcome_of(NodeId(node), how.gives, how.fails) for node, how in self.goal.earlier.items()}
 
     def note(self, thread: ThreadId, event: RunEvent) -> None:
         return
 
     async def flush(self) -> None:
         return
+
+
+def outcome_of(node: NodeId, value: Json, fails: str = "") -> Outcome:
+    """Return how a node ended: with its whole output, or why it failed."""
+    if fails:
+        return Failed(error="tool_error", message=fails)
+    if fits_inline(value):
+        return Succeeded(value=value)
+    content = content_of(node, value)
+    return Succeeded(
+        artifact=ArtifactRef(
+            digest=Digest(""),
+            name=content.name,
+            size=len(content.content),
+            media_type=content.media_type,
+            head=head_of(content.content),
+        )
+    )

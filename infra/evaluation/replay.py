@@ -6,6 +6,7 @@ right plan (`corrected`) or the same text again (`repeated`).
 
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,7 +16,7 @@ from agent.plan.operations import Add, operation_from_json
 from agent.ports import ChatMessage
 from agent.tool import Colour, Registry, colour_of
 from infra.evaluation.fault_injection import Output, inject_fault, kinds, lines, python_lines
-from infra.evaluation.goal import Goal
+from infra.evaluation.goal import Goal, with_roles
 from infra.evaluation.judge import Judgement, judgement
 from infra.evaluation.plan_simulation import Simulation, Written, simulation_of
 from infra.evaluation.planning import PlanningResult, plan_request, planning_tools
@@ -100,10 +101,12 @@ class PlanJudge:
 
 async def replays(goals: Sequence[Goal], registry: Registry, sandbox: Sandbox) -> AsyncGenerator[Replay, None]:
     """Yield every replay, goal by goal."""
-    judge, tools = PlanJudge(registry, sandbox), planning_tools(registry)
+    judge = PlanJudge(registry, sandbox)
     for goal in goals:
-        for fault, manner, outputs in _outputs(goal, registry):
-            plan = await plan_request(_ReplayModel(outputs), goal.request, tools, sandbox.dialect)
+        known = with_roles(goal, registry)
+        tools = planning_tools(known)
+        for fault, manner, outputs in _outputs(goal, known):
+            plan = await plan_request(_ReplayModel(outputs), goal, tools, sandbox.dialect)
             judged = await judge.judged(goal, plan.operations)
             yield Replay(goal=goal.name, fault=fault, manner=manner, result=_result(plan, judged), judgement=judged)
 
@@ -111,16 +114,21 @@ async def replays(goals: Sequence[Goal], registry: Registry, sandbox: Sandbox) -
 def _outputs(goal: Goal, registry: Registry) -> Iterator[tuple[str, Manner, Sequence[Output]]]:
     written = {
         PlanLanguage.JSON: ("", lines(goal.plan)),
-        PlanLanguage.PYTHON: (IN_PYTHON, python_lines(goal.plan, {tool.name for tool in registry})),
+        PlanLanguage.PYTHON: (IN_PYTHON, python_lines(goal.plan, *_names(registry), goal.known.keys())),
     }
     for language, (prefix, text) in written.items():
         right = Output(text=text)
         yield f"{prefix}{AS_WRITTEN}", Manner.CORRECTED, [right]
         for fault in kinds(language):
-            faulty = inject_fault(goal.plan, fault, registry, language)
+            faulty = inject_fault(goal.plan, fault, registry, language, goal.known.keys())
             if faulty is not None:
                 yield f"{prefix}{fault}", Manner.CORRECTED, [faulty, right]
                 yield f"{prefix}{fault}", Manner.REPEATED, [faulty]
+
+
+def _names(registry: Registry) -> tuple[AbstractSet[str], AbstractSet[str]]:
+    """Return the names of the tools and of the roles."""
+    return {tool.name for tool in registry}, {role.name for role in registry.roles}
 
 
 def _result(plan: PlanningResult, judged: Judgement) -> ReplayResult:

@@ -20,6 +20,7 @@ from tests.acceptance.assertions import answered, rows, whispers
 from tests.acceptance.clicks import late_click
 from tests.acceptance.forms import opened, submit, text_of
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned
+from tests.acceptance.roles import call, calls, says, subagent, told
 from tests.acceptance.test_long_term_memory import say
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
@@ -64,24 +65,24 @@ async def answered_thread(
             yield scene, observer
 
 
-async def answer_of(observer: ThreadObserver) -> str:
-    """Return the `ts` of the message with the answer and its two buttons."""
+async def answer_of(observer: ThreadObserver, answers: int = 1) -> str:
+    """Return the `ts` of the message with the newest of so many answers and its two buttons."""
 
     def rated(seen: ThreadObserver) -> list[str]:
         return [ts for ts, look in seen.latest.items() if "feedback_up" in json.dumps(look.message)]
 
-    await observer.until(lambda seen: bool(rated(seen)), "the answer's buttons")
-    return rated(observer)[0]
+    await observer.until(lambda seen: len(rated(seen)) >= answers, "the answer's buttons")
+    return max(rated(observer))
 
 
-async def thumb(scene: AppScene, observer: ThreadObserver, who: str, which: str) -> None:
-    """Have a person press one of the answer's two buttons."""
-    assert await scene.people.click(who, observer.channel, await answer_of(observer), f"feedback_{which}")
+async def thumb(scene: AppScene, observer: ThreadObserver, who: str, which: str, answers: int = 1) -> None:
+    """Have a person press one of the newest answer's two buttons."""
+    assert await scene.people.click(who, observer.channel, await answer_of(observer, answers), f"feedback_{which}")
 
 
-async def down(scene: AppScene, observer: ThreadObserver, who: str, reason: str) -> str:
+async def down(scene: AppScene, observer: ThreadObserver, who: str, reason: str, answers: int = 1) -> str:
     """Have a person press thumbs down and send the form; return what stands in the modal then."""
-    await thumb(scene, observer, who, "down")
+    await thumb(scene, observer, who, "down", answers)
     assert wording.FEEDBACK_ASKED in text_of(await opened(scene, who))
     assert await submit(scene, who, {"reason": reason} if reason else {}) == {}
     return text_of(await opened(scene, who))
@@ -185,6 +186,68 @@ async def test_bad_run_whose_plan_uses_a_fact_of_one_person_becomes_no_goal(data
     written = await greenlight("--feedback", str(file), DATABASE_URL=database_url.render_as_string(hide_password=False))
     assert "its plan uses a fact that only one person may see" in written.stderr
     assert "northwind" not in file.read_text()
+
+
+async def test_bad_run_of_a_subagent_and_a_lead_with_workers_is_replayed_with_what_they_returned(
+    database_url: URL, tmp_path: Path
+) -> None:
+    scripts = [
+        planned(
+            subagent("look", "researcher", "Find the figure"),
+            subagent("report", "lead", "Report on ${look}", files=["${look}"]),
+            package(
+                "words", "def main(inputs):\n    return len(inputs['text'].split())\n", inputs={"text": "${report}"}
+            ),
+        ),
+        says(
+            "researcher",
+            calls(call("calculate", expression="6 * 7")),
+            lambda request: f"The figure is {json.loads(told(request)[0])['value']}.",
+        ),
+        says(
+            "lead",
+            calls(
+                call("hand_out", role="writer", instruction="Write it"),
+                call("hand_out", role="critic", instruction="Judge it"),
+            ),
+            lambda request: " / ".join(told(request)),
+        ),
+        says("writer", "It is 42."),
+        says("critic", {"passes": True, "faults": []}),
+        ENDS,
+        ANSWERS,
+    ]
+    async with app_scene(database_url, tmp_path, scripts) as scene, scene.asked("report the figure") as observer:
+        await observer.until(answered, "the answer")
+        await down(scene, observer, "Ada", "it is too short")
+    goal = await goal_of_bad_run(database_url, tmp_path)
+    assert goal["work"]["look"]["gives"] == "The figure is 42."
+    assert goal["work"]["report"]["after"] == ["look"]
+    workers = {name: (work["role"], work["of"], work["gives"]) for name, work in goal["work"].items() if "of" in work}
+    assert workers == {
+        "report-0": ("writer", "report", "It is 42."),
+        "report-1": ("critic", "report", {"passes": True, "faults": []}),
+    }
+    assert {*goal["roles"]} == {"researcher", "lead", "writer", "critic"}
+    assert "prompt" not in json.dumps(goal["roles"])
+    await replays_offline(tmp_path)
+
+
+async def test_bad_follow_up_is_replayed_with_the_earlier_result_that_it_refers_to(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with answered_thread(database_url, tmp_path) as (scene, observer):
+        await answer_of(observer)
+        count = package("again", COUNTS, inputs={"page": "${look#/body}"}, depends_on=["look"])
+        scene.model.add(planned(count, fetch("more", f"{scene.effects.url}/seen-${{count}}", depends_on=["count"])))
+        await scene.people.post("Ada", "ops", "and how often is that?", thread_ts=observer.thread_ts)
+        await down(scene, observer, "Ada", "it counted again", answers=2)
+    goal = await goal_of_bad_run(database_url, tmp_path)
+    assert (goal["before"], goal["request"]) == (["how often was the shop asked?"], "and how often is that?")
+    assert {node: earlier["gives"] for node, earlier in goal["earlier"].items() if node == "count"} == {"count": 1}
+    assert goal["earlier"]["look"]["gives"]["body"]["calls"] == 1
+    assert {node["id"] for node in goal["plan"]} == {"again", "more"}
+    await replays_offline(tmp_path)
 
 
 async def goal_of_bad_run(url: URL, data: Path) -> Any:

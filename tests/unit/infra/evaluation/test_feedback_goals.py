@@ -18,9 +18,11 @@ from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, canoni
 from agent.plan.outcomes import Failed, Outcome, Rejected, Succeeded
 from agent.plan.script_calls import position_of
 from agent.redaction import SECRETS
+from agent.roles import SubagentRole
 from agent.tool import CallContext, Colour, Registry, Tool
 from infra.evaluation.feedback_goals import LEFT_OUT, NoGoal, goal_of, placeholder, recorded_goals
 from infra.evaluation.goal import Goal, with_tools
+from infra.evaluation.replay import PlanJudge
 from infra.evaluation.run_record import RecordedNode, RunRecord
 from infra.stores.feedback import BadTurn
 from infra.tools.catalogue import known_tools
@@ -53,7 +55,13 @@ def registry() -> Registry:
         team_tool("team_write", Colour.RED, secret=True),
         team_tool("team_post", Colour.RED),
     ]
-    return Registry((*asyncio.run(known_tools()), *own))
+    writer = SubagentRole(
+        name="writer", prompt="You write for our customer Oscorp.", purpose="writes", tools=("team_*",)
+    )
+    chief = SubagentRole(name="chief", prompt="You lead.", lead=True, roles=("writer",))
+    teller = SubagentRole(name="teller", prompt="You tell.", tools=("team_post",))
+    keeper = SubagentRole(name="keeper", prompt="You keep.", tools=("team_write",))
+    return Registry((*asyncio.run(known_tools()), *own), (writer, chief, teller, keeper))
 
 
 @pytest_asyncio.fixture
@@ -64,7 +72,7 @@ async def sandbox() -> AsyncIterator[MontySandbox]:
 
 
 def add(id: str, **fields: Any) -> Operation:
-    kind = "package" if "code" in fields else "tool"
+    kind = "package" if "code" in fields else "subagent" if "role" in fields else "tool"
     return operation_from_json({"op": "add", "id": id, "kind": kind, "title": id, **fields})
 
 
@@ -171,26 +179,24 @@ async def test_personal_results_confidential_arguments_and_secrets_are_not_told(
     ("operations", "outcomes", "why"),
     [
         ([read("a", "gone_tool")], {}, "not known here"),
-        ([read("a", depends_on=["before"])], {}, "earlier turn"),
-        ([add("a", tool="files_read", args={"name": "1/before/all.json"})], {}, "earlier turn"),
+        ([read("a", depends_on=["before"])], {}, "cancelled or is not recorded"),
+        ([add("a", tool="files_read", args={"name": "1/before/all.json"})], {}, "cancelled or is not recorded"),
         ([read("a"), Cancel(id=NodeId("a"))], {}, "no plan"),
         ([add("a", code=SCRIPT, tools=["team_write"])], {}, "confidential"),
         ([read("a")], {}, "no call"),
-        (
-            [operation_from_json({"op": "add", "id": "a", "kind": "subagent", "title": "a", "instruction": "x"})],
-            {},
-            "subagent",
-        ),
+        ([add("a", role="gone", instruction="x")], {"a": ended(Succeeded(value="done"))}, "the role gone is not known"),
+        ([add("a", role="keeper", instruction="x", tools=["team_write"])], {}, "work of a may hold confidential"),
         ([read("a")], {"a": RecordedNode(outcome=Succeeded(), value=None, whole=False, ended_at=AT)}, "not kept"),
     ],
     ids=[
         "tool is gone",
-        "earlier turn",
-        "file of an earlier turn",
+        "nobody knows of what it builds on",
+        "file of nobody knows what",
         "cancelled",
         "confidential script",
         "no call",
-        "subagent",
+        "role is gone",
+        "confidential work",
         "evicted",
     ],
 )
@@ -395,3 +401,205 @@ def test_a_plan_that_uses_a_fact_of_one_person_becomes_no_goal(
     with pytest.raises(NoGoal) as refused:
         goal_of(shown, registry)
     assert why in refused.value.why
+
+
+WRITERS_TOOLS = ["team_read", "team_mine"]
+
+
+def asked(outcome: Outcome, *tools: str) -> RecordedNode:
+    """Return how a subagent ended whose model asked for these tools."""
+    return replace(ended(outcome), asked=frozenset(tools))
+
+
+def call_of(parent: str, number: int, **fields: Any) -> Operation:
+    """Return a call that a subagent made, or work that it handed out."""
+    node = Node(
+        id=NodeId(f"{parent}-{number}"),
+        title="call",
+        item_of=NodeId(parent),
+        position=position_of(ToolName("x"), {}, number),
+        **fields,
+    )
+    return Add(node=node)
+
+
+async def test_run_of_a_lead_with_workers_is_replayed_with_what_they_returned_and_without_their_prompts(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    worker = {"kind": NodeKind.SUBAGENT, "role": "writer", "instruction": "Write", "tools": (ToolName("team_read"),)}
+    run = record(
+        [
+            read("page"),
+            add("lead", role="chief", instruction="Report on ${page}", files=["${page}"], depends_on=["page"]),
+            call_of("lead", 0, **worker),
+            call_of("lead", 1, **worker),
+            call_of("lead", 2, kind=NodeKind.TOOL, tool=ToolName("team_post"), args={"id": "hunter22"}),
+            add("passed", tool="team_read", args={"id": "${lead#/size}"}, when="${lead#/size}", depends_on=["lead"]),
+        ],
+        {
+            "page": ended(Succeeded(value={"size": 3})),
+            "lead": asked(Succeeded(value={"size": 5}), "hand_out"),
+            "lead-0": asked(Succeeded(value="A line.")),
+            "lead-1": asked(Failed(error="too_long", message="it has read too much")),
+            "lead-2": ended(Succeeded(value=True)),
+            "passed": ended(Succeeded(value={"size": 5})),
+        },
+    )
+    [goal], left_out = await recorded_goals([run], registry, sandbox)
+    assert left_out == []
+    assert goal["work"] == {
+        "lead": {"role": "chief", "after": ["page"], "colour": "green", "gives": {"size": 5}},
+        "lead-0": {"role": "writer", "after": [], "of": "lead", "gives": "A line."},
+        "lead-1": {"role": "writer", "after": [], "of": "lead", "fails": "it has read too much"},
+    }
+    assert goal["roles"] == {
+        "chief": {"lead": True, "roles": ["writer"]},
+        "writer": {"purpose": "writes", "tools": ["team_*"]},
+    }
+    assert {*steps(goal)} == {"page", "passed"}
+    assert steps(goal)["passed"]["after"] == ["lead"]
+    assert not [word for word in ("hunter22", "Oscorp") if word in json.dumps(goal)]
+
+
+async def test_subagents_of_a_list_are_replayed_each_with_its_own_result(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    run = record(
+        [
+            read("page"),
+            add("note", role="writer", instruction="Write on ${item}", for_each="${page#/parts}", depends_on=["page"]),
+            *(
+                Add(
+                    node=Node(
+                        id=NodeId(f"note-{n}"),
+                        kind=NodeKind.SUBAGENT,
+                        title="note",
+                        role="writer",
+                        item_of=NodeId("note"),
+                    )
+                )
+                for n in range(2)
+            ),
+        ],
+        {
+            "page": ended(Succeeded(value={"parts": ["a", "b"]})),
+            "note-0": asked(Succeeded(value="On a.")),
+            "note-1": asked(Succeeded(value="On b.")),
+        },
+    )
+    [goal], left_out = await recorded_goals([run], registry, sandbox)
+    assert left_out == []
+    work = cast("Mapping[str, Any]", goal["work"])
+    assert {name: one["gives"] for name, one in work.items()} == {"note-0": "On a.", "note-1": "On b."}
+    judge = PlanJudge(registry, sandbox)
+    simulated = await judge.simulation(Goal.model_validate(goal), cast("list[Any]", goal["plan"]))
+    assert simulated.results["note"] == ["On a.", "On b."]
+
+
+@pytest.mark.parametrize(
+    ("called", "told"),
+    [(("team_read",), "told of a canary"), (("team_mine",), LEFT_OUT), (None, LEFT_OUT)],
+    ids=["called another", "called a personal one", "nobody knows"],
+)
+def test_work_of_a_subagent_that_may_have_read_with_a_persons_rights_is_not_told(
+    registry: Registry, called: tuple[str, ...] | None, told: str
+) -> None:
+    how = ended(Succeeded(value="told of a canary"))
+    run = record(
+        [add("note", role="writer", instruction="Look", tools=WRITERS_TOOLS)],
+        {"note": how if called is None else replace(how, asked=frozenset(called))},
+    )
+    work = cast("Mapping[str, Any]", goal_of(run, registry)["work"])
+    assert work["note"]["gives"] == told
+    failed = replace(
+        run, ended={NodeId("note"): replace(run.ended[NodeId("note")], outcome=Failed(error="bad", message="a canary"))}
+    )
+    work = cast("Mapping[str, Any]", goal_of(failed, registry)["work"])
+    assert work["note"]["fails"] == ("a canary" if told != LEFT_OUT else "bad")
+
+
+def test_worker_of_a_lead_that_read_with_a_persons_rights_is_not_told(registry: Registry) -> None:
+    """What the lead handed out may repeat what another worker had read."""
+    worker = {"kind": NodeKind.SUBAGENT, "role": "writer", "instruction": "of a canary"}
+    tools = tuple(map(ToolName, WRITERS_TOOLS))
+    run = record(
+        [
+            add("lead", role="chief", instruction="Report"),
+            call_of("lead", 0, **worker, tools=tools),
+            call_of("lead", 1, **worker),
+        ],
+        {
+            "lead": asked(Succeeded(value="of a canary"), "hand_out"),
+            "lead-0": asked(Succeeded(value="a canary"), "team_mine"),
+            "lead-1": asked(Succeeded(value="again a canary")),
+        },
+    )
+    goal = goal_of(run, registry)
+    assert {*cast("Mapping[str, Any]", goal["work"])} == {"lead", "lead-0", "lead-1"}
+    assert "canary" not in json.dumps(goal)
+
+
+def follow_up(operations: list[Operation], outcomes: Mapping[str, RecordedNode], *earlier: Operation) -> RunRecord:
+    """Return a run before which the thread was asked something else."""
+    return replace(record(operations, outcomes, stored=LATER), earlier=earlier, before=("How is the shop?",))
+
+
+async def test_follow_up_is_replayed_with_the_earlier_results_that_it_refers_to(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    run = follow_up(
+        [
+            add("count", code=SCRIPT, inputs={"id": "${page#/id}"}, tools=["team_read"], depends_on=["page"]),
+            add("why", tool="team_read", args={"id": "${lost#/error}"}, depends_on=[{"id": "lost", "on": "failed"}]),
+        ],
+        {
+            "page": ended(Succeeded(value={"id": 7})),
+            "lost": ended(Failed(error="tool_error", message="no answer")),
+            "beside": ended(Succeeded(value="not referred to")),
+            "count": ended(
+                Succeeded(value=3), RecordedAnswer(call=canonical_json(["team_read", {"id": 7}]), value={"size": 3})
+            ),
+            "why": ended(Succeeded(value="so")),
+        },
+        read("page"),
+        read("lost"),
+        read("beside"),
+    )
+    [goal], left_out = await recorded_goals([run], registry, sandbox)
+    assert left_out == []
+    assert goal["earlier"] == {
+        "page": {"title": "page", "tool": "team_read", "gives": {"id": 7}},
+        "lost": {"title": "lost", "tool": "team_read", "fails": "no answer"},
+    }
+    assert goal["before"] == ["How is the shop?"]
+    assert {*steps(goal)} == {"count/1", "why"}
+    assert steps(goal)["count/1"]["args"] == {"id": 7}
+
+
+@pytest.mark.parametrize("refers", [True, False], ids=["refers to it", "was planned after it"])
+def test_follow_up_of_a_turn_with_a_personal_result_becomes_no_goal(registry: Registry, refers: bool) -> None:
+    needs = ["mine"] if refers else []
+    run = follow_up(
+        [read("more", depends_on=needs)],
+        {"mine": ended(Succeeded(value="a canary")), "more": ended(Succeeded(value=1))},
+        read("mine", "team_mine"),
+    )
+    with pytest.raises(NoGoal, match="only one person"):
+        goal_of(run, registry)
+
+
+def test_follow_up_on_what_came_to_no_end_becomes_no_goal(registry: Registry) -> None:
+    run = follow_up([read("more", depends_on=["page"])], {"more": ended(Succeeded(value=1))}, read("page"))
+    with pytest.raises(NoGoal, match="came to no end"):
+        goal_of(run, registry)
+
+
+def test_follow_up_on_a_plan_that_used_a_fact_of_one_person_becomes_no_goal(registry: Registry) -> None:
+    run = follow_up(
+        [read("more", depends_on=["page"])],
+        {"page": ended(Succeeded(value="of them")), "more": ended(Succeeded(value=1))},
+        add("page", tool="team_read", args={"id": "northwind"}),
+    )
+    assert "page" in cast("Mapping[str, Any]", goal_of(run, registry)["earlier"])
+    with pytest.raises(NoGoal, match="a fact that only one person may see"):
+        goal_of(replace(run, personal_facts=[fact("my customer is northwind")]), registry)

@@ -171,3 +171,47 @@ async def test_answer_is_held_against_the_facts(goals: Mapping[str, Goal], regis
     goal = goals["one-health-check"]
     assert (await judged(goal, registry, stored(goal), "It answers 200.")).right
     assert (await judged(goal, registry, stored(goal), "It answers.")).facts
+
+
+DELEGATED = Goal.model_validate(
+    {
+        "name": "delegated",
+        "request": "Report on it.",
+        "roles": {"lead": {"lead": True}, "writer": {}},
+        "work": {
+            "report": {"role": "lead", "gives": "It is 42."},
+            "report-0": {"role": "writer", "of": "report", "gives": "42"},
+            "note": {"role": "writer", "after": ["report"], "gives": "Done."},
+        },
+        "steps": {},
+    }
+)
+
+
+def delegate(id: str, role: str, **more: Any) -> dict[str, Any]:
+    return {"op": "add", "id": id, "kind": "subagent", "title": id, "role": role, "instruction": "do it", **more}
+
+
+@pytest.mark.parametrize(
+    ("plan", "complaints"),
+    [
+        ([delegate("a", "lead"), delegate("b", "writer", depends_on=["a"])], ()),
+        ([delegate("a", "lead"), delegate("b", "writer")], ("b: note does not wait for report",)),
+        ([delegate("a", "lead")], ("note is missing",)),
+        ([delegate("b", "writer")], ("b: note does not wait for report", "report is missing", "report-0 is missing")),
+        (
+            [delegate("a", "lead"), *(delegate(name, "writer", depends_on=["a"]) for name in "bc")],
+            ('c: writer({"instruction": "do it"}) was not expected',),
+        ),
+        (
+            [delegate("a", "lead", require_human_approval=True), delegate("b", "writer", depends_on=["a"])],
+            ("a: somebody is asked about report, which only reads",),
+        ),
+    ],
+    ids=["right", "edge", "left out", "another's worker", "once more", "asked"],
+)
+async def test_work_of_subagents_is_judged_like_steps(
+    registry: Registry, plan: Nodes, complaints: tuple[str, ...]
+) -> None:
+    found = await judged(DELEGATED, registry, plan)
+    assert found.complaints == complaints
