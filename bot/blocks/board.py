@@ -12,6 +12,7 @@ from agent.ids import NodeId
 from agent.packing.packing import Reason
 from agent.plan.operations import NodeKind, digest_of
 from agent.plan.outcomes import TOLD_IN_WORDS, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
+from agent.plan.templates import template_of
 from agent.ports import RunStatus
 from bot import wording
 from bot.elements import (
@@ -101,10 +102,10 @@ def _undo(run: RunView) -> Sequence[Block]:
 
 
 def _set(run: RunView) -> Sequence[Block]:
-    """Return the button that sets a step's result, once a step of the run failed or all of them ended."""
-    failed = any(node.state is NodeState.FAILED for node in run.nodes)
-    shown = run.nodes and (run.ended or failed)
-    return [button(wording.SET_RESULT, action=SET_ACTION, value=str(run.turn))] if shown else []
+    """Return the button that sets a step's result, once a step that is no item of another one ended."""
+    ids = {node.id for node in run.nodes}
+    ended = any(_final(node.state) and template_of(node.id) not in ids for node in run.nodes)
+    return [button(wording.SET_RESULT, action=SET_ACTION, value=str(run.turn))] if ended else []
 
 
 def _files(run: RunView) -> Sequence[Block]:

@@ -1,5 +1,6 @@
 """A person sets a step's result, over the wire: what came from the old one runs again, what changes something asks."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from infra.wiring import Part
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, done, rows, states, whispers
-from tests.acceptance.clicks import open_calls
-from tests.acceptance.forms import opened, picked, submit
+from tests.acceptance.clicks import decide, open_calls
+from tests.acceptance.forms import opened, picked, submit, text_of
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, tool
 from tests.acceptance.processes import greenlight_worker
 from tests.acceptance.undo_steps import say
@@ -41,6 +42,11 @@ async def said(scene: AppScene) -> list[str]:
 def asks(observer: ThreadObserver, words: str) -> bool:
     """Return whether a single call waits for people, and shows these words."""
     return len(open_calls(observer)) == 1 and bool(open_calls(observer, words))
+
+
+def said_why(observer: ThreadObserver, why: str) -> set[str]:
+    """Return the steps whose place on the board says this."""
+    return {step for step, state in states(observer).items() if why.lower() in state}
 
 
 async def test_what_waited_for_a_failed_step_runs_with_the_result_that_a_person_sets(
@@ -255,6 +261,66 @@ async def test_a_result_is_set_by_the_form_behind_the_board(database_url: URL, t
             await scene.click(observer, "Ada", "approved")
             await observer.until(lambda seen: seen.says("lost-set") and answered(seen), "the answer")
         assert await said(scene) == ["total 17"]
+
+
+async def test_a_result_is_set_by_the_form_while_other_steps_run(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        url = scene.effects.url
+        scene.effects.hold("slow")
+        scene.model.add(
+            planned(fetch("a", f"{url}/a"), fetch("slow", f"{url}/slow"), post("tell", "name ${a#/body/name}"))
+        )
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: asks(seen, "name a"), "the card")
+            await observer.until(lambda seen: SET_ACTION in json.dumps(seen.boards()[-1].message), "the button")
+            assert not done(observer)
+            board = str(observer.boards()[-1].message["ts"])
+            await scene.people.click("Gus", observer.channel, board, SET_ACTION)
+            assert "guests can't set a result" in text_of(await opened(scene, "Guest"))
+            await scene.people.click("Ada", observer.channel, board, SET_ACTION)
+            view = await opened(scene, "Ada")
+            assert "(slow)" not in text_of(view)
+            filled = {STEP: picked("a", view, STEP), VALUE: '{"body": {"name": "b"}}'}
+            assert await submit(scene, "Ada", filled) == {}
+            await observer.until(lambda seen: asks(seen, "name b"), "the card with the set result")
+            await scene.click(observer, "Ada", "approved")
+            scene.effects.let_go("slow")
+            await observer.until(answered, "the answer")
+        assert await said(scene) == ["name b"]
+        assert scene.effects.calls == {"a": 1, "slow": 1}
+
+
+async def test_open_cards_of_a_lists_items_are_withdrawn_and_the_items_of_the_set_list_ask(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        names = package("names", "def main(inputs):\n    return ['Ann', 'Bo', 'Cy']\n")
+        scene.model.add(planned(names, post("greet", "hello ${item}", for_each="${names}")))
+        async with scene.asked("greet them") as observer:
+            await observer.until(lambda seen: len(open_calls(seen)) == 3, "a card for each item")
+            assert await decide(scene, observer, "Ada", "approved", "hello Ann")
+            await observer.until(lambda seen: "complete" in states(seen).get("greet-0", ""), "the first post")
+            for words, reply in (
+                ("greet []", "hasn't ended yet"),
+                ("greet-1 17", "is a part of Title of greet"),
+            ):
+                await say(scene, observer, f"!set {words}")
+                await observer.until(lambda seen, reply=reply: seen.says(reply), reply)
+            assert len(open_calls(observer)) == 2
+            await say(scene, observer, '!set names ["Dee", "Ed"]')
+            await observer.until(
+                lambda seen: len(open_calls(seen, "hello Dee")) == len(open_calls(seen, "hello Ed")) == 1, "new cards"
+            )
+            why = wording.set_anew("Title of names")
+            await observer.until(
+                lambda seen: said_why(seen, why) == {"greet", "greet-1", "greet-2"}, "why, on the board"
+            )
+            assert observer.says("hello Bo", "*Withdrawn*", f"Reason: {why}")
+            assert len(open_calls(observer)) == 2
+            assert await decide(scene, observer, "Ada", "approved", "hello Dee")
+            assert await decide(scene, observer, "Ada", "rejected", "hello Ed")
+            await observer.until(answered, "the answer")
+        assert await said(scene) == ["hello Ann", "hello Dee"]
 
 
 async def test_value_that_does_not_fit_the_steps_schema_is_refused_in_words_and_nothing_is_set(

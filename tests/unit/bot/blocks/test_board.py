@@ -17,6 +17,7 @@ from agent.runbooks import RunbookUsed
 from bot import wording
 from bot.blocks.board import MOST_TASKS, board, board_title
 from bot.elements import runbook_source
+from bot.payloads import SET_ACTION
 from bot.ports import AttemptView, NodeView, Post, PostedMessage, RunView, Slot
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import GRACE, a_node, a_run, an_approval
@@ -132,25 +133,27 @@ def script(id: str, state: NodeState = NodeState.SUCCEEDED, *attempts: AttemptVi
 
 
 def elements(*nodes: NodeView) -> Any:
-    """Return the elements of the board's row, if it has one."""
+    """Return the elements of the board's row, but for the button that sets a result."""
     rows: Any = [block for block in board(a_run(nodes=nodes)).blocks if block["type"] == "actions"]
-    return rows[0]["elements"] if rows else []
+    return [one for one in rows[0]["elements"] if one["action_id"] != SET_ACTION] if rows else []
 
 
-@pytest.mark.parametrize(
-    ("state", "status", "shown"),
-    [
-        (NodeState.FAILED, RunStatus.RUNNING, True),
-        (NodeState.SUCCEEDED, RunStatus.RUNNING, False),
-        (NodeState.SUCCEEDED, RunStatus.DONE, True),
-    ],
-)
-def test_a_result_can_be_set_once_a_step_failed_or_the_run_ended(
-    state: NodeState, status: RunStatus, shown: bool
-) -> None:
-    blocks: Any = board(a_run(nodes=(a_node("a", state),), status=status)).blocks
-    found = [one["action_id"] for block in blocks if block["type"] == "actions" for one in block["elements"]]
-    assert found == (["set_result"] if shown else [])
+@pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.DONE])
+@pytest.mark.parametrize("state", NodeState)
+def test_a_result_can_be_set_as_soon_as_a_step_has_ended(state: NodeState, status: RunStatus) -> None:
+    unfinished = {NodeState.PLANNED, NodeState.RUNNING, NodeState.ASKING, NodeState.UNKNOWN}
+    nodes = (a_node("a", state), a_node("b", NodeState.RUNNING))
+    assert _actions(a_run(nodes=nodes, status=status)) == ([] if state in unfinished else [SET_ACTION])
+
+
+def test_no_result_is_set_while_only_items_of_a_step_have_ended() -> None:
+    nodes = (a_node("a", NodeState.RUNNING), a_node("a-0", NodeState.SUCCEEDED), a_node("a-1", NodeState.RUNNING))
+    assert _actions(a_run(nodes=nodes)) == []
+
+
+def _actions(run: RunView) -> list[str]:
+    blocks: Any = board(run).blocks
+    return [one["action_id"] for block in blocks if block["type"] == "actions" for one in block["elements"]]
 
 
 def test_finished_script_has_a_button_for_its_details() -> None:
@@ -175,7 +178,7 @@ def test_script_that_runs_or_never_ran_has_no_details_yet() -> None:
 
 def test_many_scripts_share_a_menu_with_the_crashed_ones_first() -> None:
     many = [script(f"s{number}") for number in range(30)]
-    menu, _ = elements(*many, script("odd", NodeState.FAILED, CRASH))
+    [menu] = elements(*many, script("odd", NodeState.FAILED, CRASH))
     values = [option["value"] for option in menu["options"]]
     assert (menu["type"], len(values), values[:2]) == ("static_select", 12, ["odd", "s0"])
     assert menu["placeholder"]["text"] == f"Details of a script… (12 of {len(many) + 1})"
