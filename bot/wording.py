@@ -64,6 +64,7 @@ _FAILURES = {
     "no_files": "there are no files here",
     "personal_file": "only one person may see that file, and the step didn't name it",
     "bad_pattern": "I couldn't use the search pattern",
+    "search_limit": "the file is larger than one search reads",
     "arguments_too_large": "its arguments were too large",
     "bad_output": "the tool returned something I can't store",
     "output_too_large": "the tool returned too much",
