@@ -106,7 +106,7 @@ class SubagentStep:
     step: int
     #: The number of the answer's call, from 1; 0: the answer itself.
     call: int
-    #: `{"text", "calls"}` of an answer, `{"text", "failed"}` of a call.
+    #: `{"text", "calls"}` of an answer, `{"text", "failed"}` of a call; with `file`, the file that the call wrote.
     content: Mapping[str, Json]
 
 

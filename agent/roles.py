@@ -30,7 +30,8 @@ class SubagentRole:
     prompt: str = field(metadata={"min_length": 1, "max_length": MOST_PROMPT_CHARACTERS})
     #: One line for the planner: what to give it.
     purpose: str = field(default="", metadata={"max_length": 120})
-    #: Names of tools. One with a `*` stands for every green tool that it fits; a red tool is named whole.
+    #: Names of tools. One with a `*` stands for every green tool that it fits; a red tool is named whole, and so is
+    #: `files_write`, which subagents alone have.
     tools: tuple[str, ...] = ()
     #: The name of its model; "": the default one.
     model: str = ""

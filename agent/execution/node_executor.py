@@ -438,6 +438,7 @@ class NodeExecutor:
             registry=self._registry,
             model=agents,
             steps=steps,
+            artifacts=self._artifacts,
             progress=self._progress,
             bounds=self._bounds,
             node_calls=self._node_calls,

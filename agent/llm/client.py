@@ -136,12 +136,13 @@ class OpenAILanguageModel:
             name=role.model or self._settings.model, effort=role.reasoning_effort, responses=role.use_responses_api
         )
         counted, charged = Usage(), account()
-        answer, room = AIMessageChunk(content=""), self._settings.answer_characters
+        # Added up once: each sum reads the calls so far anew, which takes minutes for a call that holds a whole file.
+        pieces, room = list[AIMessageChunk](), self._settings.answer_characters
         try:
             async with aclosing(self._counted(role.name, asked, messages, counted, tools)) as chunks:
                 async for chunk in chunks:
                     if isinstance(chunk, AIMessageChunk):
-                        answer += chunk
+                        pieces.append(chunk)
                         room -= _length(chunk)
                     if room < 0:
                         raise ModelUnavailable("the model does not stop")
@@ -149,7 +150,7 @@ class OpenAILanguageModel:
             if self._meter is not None and charged is not None:
                 characters = self._settings.answer_characters - room
                 self._meter(charged, _cost(role.name, asked, messages, counted, characters))
-        said = _answer(answer)
+        said = _answer(AIMessageChunk(content="") + pieces)
         if not said.calls and not said.text.strip():
             raise ModelUnavailable("the model answered nothing")
         return said

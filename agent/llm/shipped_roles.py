@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from agent.plan.file_names import FILES_WRITE
 from agent.roles import SubagentRole
 from sandbox.script import Json
 
@@ -39,7 +40,12 @@ def shipped_roles() -> Mapping[str, SubagentRole]:
             tools=("*",),
             steps=12,
         ),
-        SubagentRole(name="coder", prompt=_prompt("coder"), purpose="writes code as text; runs nothing"),
+        SubagentRole(
+            name="coder",
+            prompt=_prompt("coder"),
+            purpose="writes code as text; runs nothing",
+            tools=(FILES_WRITE,),
+        ),
         SubagentRole(
             name="critic",
             prompt=_prompt("critic"),
@@ -51,7 +57,7 @@ def shipped_roles() -> Mapping[str, SubagentRole]:
             name="analyst",
             prompt=_prompt("analyst"),
             purpose="turns data into figures and conclusions, with the reading tools",
-            tools=("*",),
+            tools=("*", FILES_WRITE),
             steps=10,
         ),
         SubagentRole(

@@ -1,14 +1,17 @@
 """The names of files, and the tools that read them by name. Pure.
 
-A file is `TURN/NODE/NAME`: the output of a node that was too large for the run's state, or what its script wrote.
+A file is `TURN/NODE/NAME`: the output of a node that was too large for the run's state, or what its script or subagent
+wrote.
 """
 
 import re
 from collections.abc import Mapping
 
 from agent.ids import NodeId, ToolName
+from agent.plan.json_values import json_issue_in
 from agent.plan.operations import Node, NodeKind
 from agent.plan.references import NODE_ID, BadReference, Reference, pieces
+from sandbox.script import Json, ToolCallRefused
 
 FILES_LIST = ToolName("files_list")
 FILES_HEAD = ToolName("files_head")
@@ -18,17 +21,20 @@ FILE_TOOLS = frozenset({FILES_LIST, FILES_HEAD, FILES_READ, FILES_GREP})
 """Green tools that read the files of their own thread."""
 
 FILES_WRITE = ToolName("files_write")
-"""What a script calls to keep a file. No plan can: it is no tool of the registry."""
+"""What a script or subagent calls to keep a file. No plan can: it is no tool of the registry."""
 
 OF_ONE_FILE = frozenset({FILES_HEAD, FILES_READ, FILES_GREP})
 """Those whose `name` may say which file they read."""
 
 NAME_CHARACTERS = 100
 WRITTEN_FILES = 20
-"""The most files that one script keeps."""
+"""The most files that one script or subagent keeps."""
 
 WRITTEN_BYTES = 4 * 1024 * 1024
 """The most that they come to together."""
+
+WRITTEN_CALL_BYTES = 1024 * 1024
+"""The most that a subagent writes in one call: its text stands in the journal of its steps, too."""
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_. -]{{0,{NAME_CHARACTERS - 1}}}", re.ASCII)
 _PATH = re.compile(r"([1-9][0-9]{0,8})/([^/\s]{1,200})/([^/]{1,200})")
@@ -49,6 +55,33 @@ _PLAIN = "text/plain; charset=utf-8"
 def is_file_name(name: str) -> bool:
     """Return whether a script may give a file this name; the outputs of its own node have others."""
     return _NAME.fullmatch(name) is not None and not name.endswith(".")
+
+
+def file_to_write(
+    args: Mapping[str, Json], node: NodeId, held: Mapping[str, int], most_bytes: int = WRITTEN_BYTES
+) -> tuple[str, str]:
+    """Return name and text of a call of `files_write`; `held` are the node's files so far, name -> bytes.
+
+    Raises:
+        ToolCallRefused: the file cannot be kept.
+    """
+    match args:
+        case {"name": str(name), "text": str(text)} if len(args) == 2:
+            pass
+        case _:
+            raise ToolCallRefused(f"{FILES_WRITE} takes name and text, both texts")
+    if not is_file_name(name) or name in (f"{node}.json", f"{node}.txt"):
+        raise ToolCallRefused(f"{name[:80]!r} is no name for a file: letters, digits, '.', '_' and '-', as report.md")
+    if (issue := json_issue_in(text, strict_text=True)) is not None:
+        raise ToolCallRefused(f"the text cannot be kept: {issue.message}")
+    sizes = {**held, name: len(text.encode())}
+    if sizes[name] > most_bytes:
+        raise ToolCallRefused(f"{name} has {sizes[name]} bytes, and may have {most_bytes}; write it as several files")
+    if len(sizes) > WRITTEN_FILES:
+        raise ToolCallRefused(f"a step keeps {WRITTEN_FILES} files at most")
+    if sum(sizes.values()) > WRITTEN_BYTES:
+        raise ToolCallRefused(f"the files of a step come to {WRITTEN_BYTES} bytes at most")
+    return name, text
 
 
 def media_type_of(name: str) -> str:

@@ -181,7 +181,9 @@ def _subagent_issues(node: Node, registry: Registry) -> Iterator[NodeIssue]:
     allowed = tools_of_role(role, registry)
     for index, name in enumerate(node.tools):
         tool = registry.find(name)
-        if tool is None:
+        if name == FILES_WRITE:
+            yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"leave {name!r} out: the role has it, or it has not"
+        elif tool is None:
             yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; {_names(registry, name)}"
         elif name not in allowed:
             message = f"the role {role.name!r} may not use {name!r}; it may use: {', '.join(allowed) or 'none'}"

@@ -14,7 +14,7 @@ from typing import TypeAlias, assert_never
 from agent.events import RecordedAnswer
 from agent.ids import ToolName
 from agent.limits import Limits
-from agent.plan.file_names import FILES_WRITE, WRITTEN_BYTES, WRITTEN_FILES, is_file_name
+from agent.plan.file_names import FILES_WRITE, file_to_write
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import json_issue_in, sanitized_text
 from agent.plan.operations import Node, canonical_json, digest_of
@@ -181,23 +181,9 @@ class ToolCallReplay:
 
     def _write(self, args: Mapping[str, Json]) -> Json:
         """Hold a file until the run ends well; return its name for references. The last text of a name counts."""
-        match args:
-            case {"name": str(name), "text": str(text)} if len(args) == 2:
-                pass
-            case _:
-                raise ToolCallRefused(f"{FILES_WRITE} takes name and text, both texts")
-        if not is_file_name(name) or name in (f"{self._context.node}.json", f"{self._context.node}.txt"):
-            raise ToolCallRefused(
-                f"{name[:80]!r} is no name for a file: letters, digits, '.', '_' and '-', as report.md"
-            )
-        if (issue := json_issue_in(text, strict_text=True)) is not None:
-            raise ToolCallRefused(f"the text cannot be kept: {issue.message}")
-        held = {**self._files, name: text}
-        if len(held) > WRITTEN_FILES:
-            raise ToolCallRefused(f"a script keeps {WRITTEN_FILES} files at most")
-        if sum(len(other.encode()) for other in held.values()) > WRITTEN_BYTES:
-            raise ToolCallRefused(f"the files of a script come to {WRITTEN_BYTES} bytes at most")
-        self._files = held
+        sizes = {name: len(text.encode()) for name, text in self._files.items()}
+        name, text = file_to_write(args, self._context.node, sizes)
+        self._files = {**self._files, name: text}
         return {"name": name, "size": len(text.encode())}
 
     async def _green_answer(self, tool: Tool, args: Mapping[str, Json], key: str, number: int) -> Json:

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.ids import Digest, NodeId, ToolName
+from agent.plan.file_names import FILES_WRITE, OF_ONE_FILE
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import truncated
-from agent.plan.operations import Node, NodeKind, digest_of
-from agent.plan.outcomes import INPUT_REQUIRED, Failed, Succeeded
+from agent.plan.operations import Node, NodeKind, canonical_json, digest_of
+from agent.plan.outcomes import INPUT_REQUIRED, ArtifactRef, Failed, Succeeded
 from agent.plan.references import with_literals
 from agent.plan.script_calls import DecidedCalls, ScriptCall
 from agent.ports import UNKNOWN_MASK, UNREADABLE, AskedCall, OfferedTool
@@ -16,6 +17,7 @@ from agent.reading.egress import confined, guarded, hosts_written
 from agent.roles import SubagentRole
 from agent.scripts.replay import AsAuthor, as_app, check_arguments, told
 from agent.subagents.dialogue import told_text
+from agent.subagents.files import LENT, SubagentFiles, files_write
 from agent.tool import CallContext, Colour, InputRequired, Registry, Tool, tools_of_role, workers_for
 from agent.tools.call import issue_words
 from agent.tools.call_bounds import CallBounds
@@ -38,6 +40,8 @@ class Told:
 
     text: str
     failed: bool = False
+    #: The file that the call wrote.
+    file: ArtifactRef | None = None
 
 
 class SubagentCalls:
@@ -52,6 +56,7 @@ class SubagentCalls:
         bounds: CallBounds,
         pause: Callable[[float], Awaitable[None]],
         *,
+        files: SubagentFiles,
         decided: DecidedCalls,
         most_nodes: int,
         as_author: AsAuthor = as_app,
@@ -61,16 +66,22 @@ class SubagentCalls:
         self._context = context
         self._bounds = bounds
         self._pause = pause
+        self._files = files
         self._decided = decided
         self._most_nodes = most_nodes
         self._as_author = as_author
         allowed = tools_of_role(role, registry)
         reached = confined(registry, node)
-        found = (reached.find(name) for name in node.tools if name in allowed)
-        #: Name for the model -> the tool.
-        self._tools = _named([tool for tool in found if tool is not None])
         #: The roles that it may hand work to.
         self.team = {role.name: role for role in workers_for(node, registry)}
+        #: Whether it may write files.
+        self._writes = FILES_WRITE in role.tools
+        own = [name for name in node.tools if name in allowed]
+        #: The tools that reach its own files alone.
+        self._lent = frozenset(LENT if self._writes else ()) - {*own}
+        found = (reached.find(name) for name in (*own, *sorted(self._lent)))
+        #: Name for the model -> the tool.
+        self._tools = _named([tool for tool in found if tool is not None])
         #: The calls that become nodes.
         self.waiting: list[ScriptCall] = []
         #: What the author must connect before a call can be made; None: nothing.
@@ -83,13 +94,15 @@ class SubagentCalls:
             OfferedTool(name=name, description=tool.description, arguments=tool.arguments)
             for name, tool in self._tools.items()
         ]
+        offered += [files_write()] if self._writes else []
         return [*offered, _hand_out(tuple(self.team))] if self.team else offered
 
-    async def answer(self, call: AskedCall, step: int, number: int) -> Told | None:
+    async def answer(self, calls: Sequence[AskedCall], step: int, number: int) -> Told | None:
         """Return what a call is answered; None: it becomes a node, or its author must connect an account first.
 
-        `number` is that of the call in its step, from 1.
+        `number` is that of the call among those of its step, from 1.
         """
+        call = calls[number - 1]
         if number > MOST_CALLS:
             return Told(text=f"one answer may have {MOST_CALLS} calls; this one was not made", failed=True)
         try:
@@ -97,6 +110,9 @@ class SubagentCalls:
                 raise ToolCallRefused("its arguments are no JSON object")
             if UNKNOWN_MASK in call.args:
                 raise ToolCallRefused(f"{call.args[UNKNOWN_MASK]} stands for nothing here; write a mask as you read it")
+            if call.name == FILES_WRITE and self._writes:
+                ref = await self._files.write(calls, step, number)
+                return Told(text=canonical_json({"name": ref.name, "size": ref.size}), file=ref)
             check_arguments(call.args)
             if call.name == HAND_OUT and self.team:
                 return await self._handed_out(call, step, number)
@@ -109,11 +125,25 @@ class SubagentCalls:
             if tool.colour is not Colour.GREEN:
                 await _check_schema(tool, call.args)
                 return self._become_node(ScriptCall(tool=tool.name, args=call.args, position=self._at(step, number)))
-            return await self._called(tool, call.args, step, number)
+            return await self._called(tool, self._reading(tool, call.args), step, number)
         except CallRejected as rejected:
             return Told(text=f"a person rejected this call: {rejected}", failed=True)
         except ToolCallRefused as refused:
             return Told(text=str(refused), failed=True)
+
+    def _reading(self, tool: Tool, args: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Return the arguments of a call, one of its own files by the name that it has in the thread.
+
+        Raises:
+            ToolCallRefused: the tool reaches its own files alone, and this is none.
+        """
+        path = self._files.path(str(args.get("name", ""))) if tool.name in OF_ONE_FILE else None
+        if path is not None:
+            return {**args, "name": path}
+        if tool.name in self._lent:
+            names = ", ".join(self._files.names) or "none so far"
+            raise ToolCallRefused(f"{tool.name} reads your own files here, by `name`: {names}")
+        return args
 
     def _at(self, step: int, number: int) -> Digest:
         return digest_of([self._context.idempotency_key, step, number])
@@ -187,7 +217,7 @@ def _named(tools: Sequence[Tool]) -> Mapping[str, Tool]:
     for tool in tools:
         base = _NOT_IN_NAMES.sub("_", tool.name)[:_NAME_CHARACTERS]
         name, number = base, 1
-        while name in named or name == HAND_OUT:
+        while name in named or name in (HAND_OUT, FILES_WRITE):
             number += 1
             name = f"{base[: _NAME_CHARACTERS - 4]}_{number}"
         named[name] = tool

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents import create_agent  # pyright: ignore[reportUnknownVariableType]  # generic in what is not used
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
@@ -26,10 +26,10 @@ from agent.errors import ContextExceeded, ModelUnavailable, StoreUnavailable
 from agent.events import NodeChanged
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import truncated
-from agent.plan.operations import Node
+from agent.plan.operations import Node, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Succeeded
 from agent.plan.script_calls import DecidedCalls, Suspended
-from agent.ports import AgentModel, ChatMessage, Progress, SubagentSteps
+from agent.ports import AgentModel, Artifacts, ChatMessage, Progress, SubagentSteps
 from agent.roles import SubagentRole
 from agent.scripts.replay import AsAuthor, as_app
 from agent.subagents.calls import SubagentCalls, Told
@@ -51,6 +51,7 @@ from agent.subagents.dialogue import (
     request_message,
     role_message,
 )
+from agent.subagents.files import FILE, SubagentFiles, file_json
 from agent.subagents.journal import Journal
 from agent.subagents.trace import trace_of
 from agent.tool import CallContext, Registry
@@ -73,6 +74,7 @@ class SubagentDependencies:
     registry: Registry
     model: AgentModel
     steps: SubagentSteps
+    artifacts: Artifacts
     progress: Progress
     bounds: CallBounds
     #: Calls of one subagent that become nodes.
@@ -104,6 +106,7 @@ class SubagentRunner:
         self._args = args
         self._context = context
         self._journal = Journal(dependencies.steps, context, dependencies.pause)
+        self._files = SubagentFiles(dependencies.artifacts, context, dependencies.pause)
         self._calls = SubagentCalls(
             dependencies.registry,
             node,
@@ -111,6 +114,7 @@ class SubagentRunner:
             context,
             dependencies.bounds,
             dependencies.pause,
+            files=self._files,
             decided=decided,
             most_nodes=dependencies.node_calls,
             as_author=dependencies.as_author,
@@ -125,6 +129,8 @@ class SubagentRunner:
         """
         began = self._dependencies.clock()
         ended = await self._ended()
+        if isinstance(ended, Succeeded):
+            ended = replace(ended, files=tuple(self._files.written))
         trace = trace_of(
             self._journal, ended, node=self._node.id, of=self._context.idempotency_key, at=self._dependencies.clock()
         )
@@ -136,6 +142,7 @@ class SubagentRunner:
         limit = asyncio.timeout(self._role.seconds)
         try:
             await self._journal.restore()
+            self._files.restore(self._journal)
             async with limit:
                 with stopping_while_held_back(limit):
                     return await self._result()
@@ -229,24 +236,30 @@ class SubagentRunner:
         """Return what the model is told for whom this answer is the last; empty while it may go on."""
         if step >= self._role.steps:
             return LAST_STEP
-        characters = sum(len(message.text) for message in request.messages)
-        return TOO_LONG if characters > MOST_DIALOGUE_CHARACTERS else ""
+        return TOO_LONG if sum(map(_characters, request.messages)) > MOST_DIALOGUE_CHARACTERS else ""
 
     async def tool_step(self, id: str) -> Told | None:
         """Return what the model is told of a call, which is committed by then; None: the run will be suspended."""
         step, number = place_of(id)
         if (known := self._journal.find(step, number)) is not None:
             return Told(text=str(known["text"]), failed=bool(known["failed"]))
-        asked = answer_of(self._journal.find(step) or {}, step).calls[number - 1]
+        asked = answer_of(self._journal.find(step) or {}, step).calls
         told = await self._calls.answer(asked, step, number)
         if told is not None:
-            await self._journal.keep({"text": told.text, "failed": told.failed}, step, number)
+            file: dict[str, Json] = {} if told.file is None else {FILE: file_json(told.file)}
+            await self._journal.keep({"text": told.text, "failed": told.failed, **file}, step, number)
         return told
 
     def _tell(self, detail: str) -> None:
         """Put one short line on the board, beside the running node."""
         change = NodeChanged(node=self._node.id, state=NodeState.RUNNING, at=self._dependencies.clock(), detail=detail)
         self._dependencies.progress.note(self._context.thread, change)
+
+
+def _characters(message: AnyMessage) -> int:
+    """Return how much of a dialogue a message is, what its calls hold included."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else ()
+    return len(message.text) + sum(len(canonical_json(cast("Json", call["args"]))) for call in calls)
 
 
 class _Journaled(AgentMiddleware):

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from agent.limits import Role
 from agent.llm.shipped_roles import shipped_roles
+from agent.plan.file_names import FILES_WRITE
 from agent.plan.json_schema import model_schema_issues
 from agent.reading.plan_language.names import HELPERS
 from agent.roles import MOST_ROLES, SubagentRole
@@ -71,7 +72,7 @@ def unusable_roles(registry: Registry) -> Sequence[str]:
         wrong += [
             f"roles.{role.name}.tools: there is no tool {name}"
             for name in role.tools
-            if "*" not in name and registry.find(name) is None
+            if "*" not in name and name != FILES_WRITE and registry.find(name) is None
         ]
         if registry.find(role.name) is not None:
             wrong.append(f"roles.{role.name}: a tool has this name")

@@ -29,7 +29,7 @@ def calls(*asked: ToolCall) -> Sequence[ToolCall]:
     return asked
 
 
-def call(name: str, **arguments: Json) -> ToolCall:
+def call(name: str, /, **arguments: Json) -> ToolCall:
     """Return one tool call."""
     return ToolCall(name=name, arguments=arguments)
 

@@ -50,11 +50,9 @@ DECIDER = UserId("U2")
 CONFIRMED = json.dumps({"confirmed_by": DECIDER}, separators=(",", ":"))
 """What a red call returned that died before its row, and of which a person says that it happened."""
 
-WORKER = SubagentRole(name="worker", prompt="Do it.", tools=("look", "change"), steps=20)
-ROLES = (
-    WORKER,
-    SubagentRole(name="chief", prompt="Lead them.", tools=("look", "change"), steps=20, lead=True, roles=("worker",)),
-)
+TOOLS = ("look", "change", "files_write")
+WORKER = SubagentRole(name="worker", prompt="Do it.", tools=TOOLS, steps=20)
+ROLES = (WORKER, SubagentRole(name="chief", prompt="Lead them.", tools=TOOLS, steps=20, lead=True, roles=("worker",)))
 
 Asked = tuple[str, Mapping[str, Json]]
 
@@ -67,9 +65,11 @@ def dialogue(seed: int, worker: int | None = None) -> Sequence[Sequence[Asked]]:
     for _ in range(rng.randint(1, 4)):
         asked: list[Asked] = []
         for _ in range(rng.randint(1, MOST_AT_ONCE)):
-            kinds = ["look", "look", "change"] if worker is not None else ["look", "look", "change", "hand_out"]
+            kinds = ["look", "look", "change", "files_write", *([] if worker is not None else ["hand_out"])]
             kind = rng.choice(kinds)
-            if kind == "hand_out" and handed_out < 3:
+            if kind == "files_write":
+                asked.append((kind, {"name": f"{rng.randint(1, 3)}.md", "text": "x" * rng.randint(1, 9)}))
+            elif kind == "hand_out" and handed_out < 3:
                 asked.append((kind, {"role": "worker", "instruction": f"seed {seed}/{handed_out} of it"}))
                 handed_out += 1
             elif kind == "change":
@@ -82,12 +82,38 @@ def dialogue(seed: int, worker: int | None = None) -> Sequence[Sequence[Asked]]:
 
 def expected(seed: int, worker: int | None = None) -> str:
     """Return the result of a subagent: what it was told, answer by answer."""
-    told = [_told(seed, asked) for answer in dialogue(seed, worker) for asked in answer]
+    node = LEAD if worker is None else NodeId(f"{LEAD}-{_place_of(seed, worker)}")
+    told = [_told(seed, node, asked, answer) for answer in dialogue(seed, worker) for asked in answer]
     return json.dumps(told)
 
 
-def _told(seed: int, asked: Asked) -> str:
+def _place_of(seed: int, worker: int) -> int:
+    """Return the number of a worker among the calls of its lead that became nodes."""
+    kinds = [asked for answer in dialogue(seed) for asked in answer if asked[0] in ("change", "hand_out")]
+    handed_out = [place for place, asked in enumerate(kinds) if asked[0] == "hand_out"]
+    return handed_out[worker]
+
+
+def files(seed: int, worker: int | None = None) -> Mapping[str, str]:
+    """Return the files that a subagent, or one of its workers, leaves: short name -> text."""
+    return {
+        str(args["name"]): str(args["text"])
+        for answer in dialogue(seed, worker)
+        for kind, args in answer
+        if kind == "files_write" and _is_only(args["name"], answer)
+    }
+
+
+def _is_only(name: Json, answer: Sequence[Asked]) -> bool:
+    return [args.get("name") for _, args in answer].count(name) == 1
+
+
+def _told(seed: int, node: NodeId, asked: Asked, beside: Sequence[Asked]) -> str:
     match asked:
+        case "files_write", {"name": str(name), "text": str(text)}:
+            if _is_only(name, beside):
+                return json.dumps({"name": f"1/{node}/{name}", "size": len(text)}, separators=(",", ":"))
+            return "another call of the same answer writes a file of this name; give each its own name"
         case "look", {"n": int(n)}:
             return "look: odd: it cannot be read" if n % 7 == 5 else str((n * 7 + 3) % 11)
         case "change", {"n": int(n)}:
@@ -320,8 +346,26 @@ class KilledSubagent:
         assert isinstance(outcome, Succeeded), (told, outcome)
         assert outcome.value == expected(self.seed), told
         assert set(self.world.changed.values()) <= {1}, told
+        await self._check_files()
         again = Counter({key: times - 1 for key, times in self.world.asked.items()})
         assert again <= self.world.lost, (told, again - self.world.lost)
+
+    async def _check_files(self) -> None:
+        """Check that each file is there once, with its last text."""
+        for node in await self._nodes():
+            words = node.instruction.partition("seed ")[2].split()[0]
+            _, _, number = words.partition("/")
+            written = files(self.seed, int(number) if number else None)
+            outputs = (f"1/{node.id}/{node.id}.json", f"1/{node.id}/{node.id}.txt")
+            found = {
+                record.name.rpartition("/")[2]: (await self.stores.artifacts.get(self.thread, record.digest)).decode()
+                for record in await self.stores.files.listed(self.thread, prefix=f"1/{node.id}/", most=100)
+                if record.name not in outputs
+            }
+            assert found == written, (self.seed, node.id)
+            outcome = (await self.stores.statuses.of(self.thread))[node.id].outcome
+            assert isinstance(outcome, Succeeded)
+            assert {ref.name for ref in outcome.files} == {f"1/{node.id}/{name}" for name in written}
 
 
 @dataclass(kw_only=True)

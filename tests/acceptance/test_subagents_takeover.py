@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -129,8 +129,9 @@ async def running(
     passes: int = 0,
     beside: bool = False,
     led: bool = False,
+    scripts: Sequence[Script] | None = None,
 ) -> AsyncGenerator[Run]:
-    """Ask for the work of a subagent with one worker running.
+    """Ask for the work of a subagent with one worker running; `scripts` are what the models say then.
 
     `stalls` are the numbers of answers that never arrive when they are asked for first; with `led`, the other worker's
     never arrives then. With `beside`, another step reads at the same time, and its read is held.
@@ -147,7 +148,7 @@ async def running(
         await scene.start_app(frozenset({Part.BOT}))
         if beside:
             scene.effects.hold("beside")
-        for script in dialogue(scene.effects.url, beside=beside, led=led):
+        for script in dialogue(scene.effects.url, beside=beside, led=led) if scripts is None else scripts:
             scene.model.add(script)
         database = Database(url)
         environment = {

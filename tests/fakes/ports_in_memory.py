@@ -227,6 +227,7 @@ class ArtifactsInMemory:
         digest = Digest(sha256(content).hexdigest())
         self.contents[digest] = content
         head = content.decode(errors="replace")[:512]
+        name = name if origin is None else origin.path(name)
         return ArtifactRef(digest=digest, name=name, size=len(content), media_type=media_type, head=head)
 
     async def get(self, thread: ThreadId, digest: Digest) -> bytes:

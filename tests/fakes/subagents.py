@@ -9,18 +9,26 @@ from agent.errors import StoreUnavailable
 from agent.events import RunEvent, SubagentStep
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.limits import Limits
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Node, NodeKind
 from agent.plan.outcomes import Failed, Outcome, Succeeded
 from agent.plan.script_calls import DecidedCalls, Suspended, call_nodes
-from agent.ports import AskedCall, ChatMessage, OfferedTool
+from agent.ports import Artifacts, AskedCall, ChatMessage, OfferedTool
 from agent.roles import SubagentRole
 from agent.subagents.runner import SubagentDependencies, SubagentRunner
 from agent.tool import CallContext, Colour, InputAsked, InputRequired, Registry, Tool
 from agent.tools.call_bounds import CallBounds
 from sandbox.script import Json
+from tests.fakes.ports_in_memory import ArtifactsInMemory
 
 THREAD = ThreadId("T1:C1:1.0")
-CONTEXT = CallContext(thread=THREAD, node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest("key"))
+CONTEXT = CallContext(
+    thread=THREAD,
+    node=NodeId("n"),
+    author=UserId("U1"),
+    idempotency_key=Digest("key"),
+    origin=lambda: FileOrigin(turn=1, node=NodeId("n"), author=UserId("U1")),
+)
 ROLE = SubagentRole(name="worker", prompt="Work.", tools=("look", "change"), steps=8)
 
 Say = Callable[[Sequence[ChatMessage]], ChatMessage]
@@ -95,6 +103,7 @@ class Bench:
         )
     )
     journal: Journal = field(default_factory=Journal)
+    artifacts: Artifacts = field(default_factory=ArtifactsInMemory)
     notes: Notes = field(default_factory=Notes)
     asked: list[Sequence[ChatMessage]] = field(default_factory=list[Sequence[ChatMessage]])
     offered: list[Sequence[OfferedTool]] = field(default_factory=list[Sequence[OfferedTool]])
@@ -138,6 +147,7 @@ class Bench:
             registry=self.registry(),
             model=self,
             steps=self.journal,
+            artifacts=self.artifacts,
             progress=self.notes,
             bounds=CallBounds(Limits()),
             node_calls=50,

@@ -370,6 +370,7 @@ def test_subagent_gets_what_its_role_has_where_the_plan_says_nothing() -> None:
     [
         (role("a", "nobody"), FaultCode.UNKNOWN_ROLE, "/role"),
         (role("a", tools=["fly"]), FaultCode.UNKNOWN_TOOL, "/tools/0"),
+        (role("a", tools=["files_write"]), FaultCode.UNKNOWN_TOOL, "/tools/0"),
         (role("a", tools=["fetch"]), FaultCode.BAD_FIELD, "/tools/0"),
         (role("a" * 60), FaultCode.BAD_FIELD, "/id"),
         (role("a" * 60, "chief"), FaultCode.BAD_FIELD, "/id"),
