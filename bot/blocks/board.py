@@ -64,7 +64,7 @@ _TASKS: Mapping[NodeState, TaskStatus] = {
 }
 _SHOWN_BY_STATUS = frozenset({NodeState.PLANNED, NodeState.RUNNING, NodeState.SUCCEEDED})
 _GIVES_WAY = (NodeState.SUCCEEDED, NodeState.PLANNED, NodeState.SKIPPED, NodeState.CANCELLED)
-_SELF_EVIDENT = frozenset({Reason.RED, Reason.PACKED, Reason.CANCELLED, Reason.KEPT})
+SELF_EVIDENT = frozenset({Reason.RED, Reason.PACKED, Reason.CANCELLED, Reason.KEPT})
 """Reasons to keep steps apart that the board shows anyway, or that say nothing about the plan."""
 
 
@@ -168,7 +168,7 @@ def _kept_apart(run: RunView) -> str:
     found: dict[Reason, dict[NodeId, str]] = {}
     for split in run.splits:
         after = last_of.get(split.after, split.after)
-        if split.reason not in _SELF_EVIDENT and after in titles:
+        if split.reason not in SELF_EVIDENT and after in titles:
             found.setdefault(split.reason, {})[after] = quoted(titles[after], 80)
     reasons = [wording.kept_apart(wording.listed(after.values(), most=3), reason) for reason, after in found.items()]
     return f"{wording.KEPT_APART}: {'; '.join(reasons)}" if reasons else ""

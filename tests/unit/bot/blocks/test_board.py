@@ -15,7 +15,7 @@ from agent.plan.outcomes import Failed, NodeState, Rejected, Skipped
 from agent.ports import RunStatus
 from agent.runbooks import RunbookUsed
 from bot import wording
-from bot.blocks.board import MOST_TASKS, board, board_title
+from bot.blocks.board import MOST_TASKS, SELF_EVIDENT, board, board_title
 from bot.elements import runbook_source
 from bot.payloads import SET_ACTION
 from bot.ports import AttemptView, NodeView, Post, PostedMessage, RunView, Slot
@@ -276,3 +276,10 @@ def test_footer_says_how_many_tokens_were_cached() -> None:
 def test_a_runbook_is_shown_with_where_it_is_from(canvas: str, channel: str, shown: str) -> None:
     source = runbook_source(RunbookUsed(name="a", source="*a*", canvas=canvas), channel)
     assert source.replace("\N{ZERO WIDTH SPACE}", "") == shown
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_board_stands_whatever_the_reason_that_keeps_steps_apart(reason: Reason) -> None:
+    split = Split(before=NodeId("a"), after=NodeId("b"), reason=reason)
+    shown = json.dumps(board(a_run(nodes=(a_node("a"), a_node("b")), splits=(split,))).blocks)
+    assert ("Kept apart: Step b (" in shown) == (reason not in SELF_EVIDENT)
