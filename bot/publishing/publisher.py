@@ -183,7 +183,8 @@ class ThreadPublisher:
         """
         for number, reply in enumerate(run.replies):
             last = not run.nodes and number == len(run.replies) - 1
-            await self._post(run, Post.REPLY, str(number), answer(reply, cited(run.facts) if last else ()))
+            words = _rated(run, reply, Post.REPLY, str(number)) if last else answer(reply)
+            await self._post(run, Post.REPLY, str(number), words)
         if (run.nodes or thinking(run, self._clock())) and _BOARD not in run.posts:
             await self._show_board(run)
             run = await self._reread(run)
@@ -200,7 +201,7 @@ class ThreadPublisher:
                 await self._remind(shown, view)
         if run.ended:
             if run.answer:
-                await self._post(run, Post.ANSWER, "", _answered(run))
+                await self._post(run, Post.ANSWER, "", _rated(run, run.answer, Post.ANSWER))
             if run.error:
                 await self._post(run, Post.TROUBLE, "", [words_only(wording.turn_error(run.error))])
         if _BOARD in run.posts:
@@ -347,13 +348,13 @@ class ThreadPublisher:
         await self._sender.send_direct(run, run.requester, slot, words_only(words))
 
 
-def _answered(run: RunView) -> Sequence[Rendered]:
-    """Return the answer as it stands already, without buttons if an earlier version posted it, or with them."""
-    plain = answer(run.answer, cited(run.facts))
-    last = run.posts.get(Slot(Post.ANSWER, "" if len(plain) == 1 else f"#{len(plain)}"))
+def _rated(run: RunView, text: str, post: Post, key: str = "") -> Sequence[Rendered]:
+    """Return an answer or reply as it stands already, without thumbs if an earlier version posted it, or with them."""
+    plain = answer(text, cited(run.facts))
+    last = run.posts.get(Slot(post, key if len(plain) == 1 else f"{key}#{len(plain)}"))
     if last is not None and last.shows(plain[-1].digest):
         return plain
-    return answer(run.answer, (*cited(run.facts), thumbs(run.turn)))
+    return answer(text, (*cited(run.facts), thumbs(run.turn)))
 
 
 def _shows(run: RunView, slot: Slot, message: Rendered | None) -> bool:

@@ -104,7 +104,7 @@ async def _replay(file: Path | None) -> Sequence[Replay]:
 
     registry = await known_tools()
     goals = read_goals(file or SHIPPED_GOALS, registry)
-    if without := next((goal.name for goal in goals if not goal.plan), None):
+    if without := next((goal.name for goal in goals if not goal.plan and not goal.bad_answer), None):
         raise ListFileInvalid(f"{file}: {without}: without a model a goal needs its `plan`")
     sandbox = MontySandbox(monty_binary())
     try:

@@ -73,6 +73,8 @@ async def recorded_goals(
 async def _check_replay(written: Mapping[str, Json], registry: Registry, judge: PlanJudge) -> None:
     """Raise `NoGoal` unless the plan is read without faults and does in the goal's world what it did."""
     goal = Goal.model_validate(written)
+    if not goal.plan:
+        return  # an answer without one
     known = with_roles(goal, registry)
     plan = read_plan(json.dumps({"operations": goal.plan}), known, known=goal.known)
     if plan.faults:
@@ -141,6 +143,8 @@ class _Run:
         self._steps_of: dict[NodeId, list[str]] = {}
 
     def goal(self) -> dict[str, Json]:
+        if not self._record.operations and any(self._record.replies):
+            return self._answered()
         self._check()
         steps: dict[str, dict[str, Json]] = {}
         work: dict[str, Json] = {}
@@ -157,16 +161,42 @@ class _Run:
         # A call takes the first step that it fits: those that say most about their call come first.
         in_order = dict(sorted(steps.items(), key=lambda step: -len(cast("Mapping[str, Json]", step[1]["args"]))))
         parts: dict[str, Json] = {"work": work, "roles": self._roles(), "earlier": self._earlier()}
-        parts["before"] = list(self._record.before[-MOST_BEFORE:])
         return {
-            "name": name_of(self._record),
-            "request": "\n".join(self._record.turn.requests),
-            "comment": "; ".join(self._record.turn.reasons),
+            **self._words(),
             "tools": {**{name: _shape(tool) for name, tool in self._tools.items()}, **self._tools_of_roles()},
             **{name: part for name, part in parts.items() if part},
             "steps": in_order,
             "plan": [self._written(node) for node in self._nodes.values() if node.item_of is None],
         }
+
+    def _answered(self) -> dict[str, Json]:
+        """Return the goal of a turn without a plan: its answer was bad."""
+        if not "".join(self._record.turn.requests).strip():
+            raise NoGoal(why="nobody knows what was asked")
+        if self._private:
+            raise NoGoal(why="it was answered after a result that only one person may see")
+        if any(self._may_be_confidential(node) for node in self._known.values()):
+            raise NoGoal(why="it was answered after a step that may hold confidential arguments")
+        self._check_facts()
+        return {
+            **self._words(),
+            "bad_answer": "\n\n".join(filter(None, self._record.replies)),
+            "steps": {},
+        }
+
+    def _words(self) -> dict[str, Json]:
+        """Return what the thread and people said."""
+        before: list[Json] = list(self._record.before[-MOST_BEFORE:])
+        return {
+            "name": name_of(self._record),
+            "request": "\n".join(self._record.turn.requests),
+            "comment": "; ".join(self._record.turn.reasons),
+            **({"before": before} if before else {}),
+        }
+
+    def _may_be_confidential(self, node: Node) -> bool:
+        able = filter(None, map(self._registry.find, [node.tool] if node.tool else node.tools))
+        return any(confidential_places(tool.arguments) for tool in able)
 
     def _tool(self, name: str) -> Tool:
         if (found := self._registry.find(name)) is None:
@@ -212,8 +242,7 @@ class _Run:
         if lost := next((node for node in told if node.id in ended and not ended[node.id].whole), None):
             raise NoGoal(why=f"the result of {lost.id} is not kept any more")
         for node in told:
-            able = filter(None, map(self._registry.find, node.tools))
-            if any(confidential_places(tool.arguments) for tool in able):
+            if not node.tool and self._may_be_confidential(node):
                 what = "work" if node.kind is NodeKind.SUBAGENT else "script"
                 raise NoGoal(why=f"the {what} of {node.id} may hold confidential arguments")
         self._check_facts()
@@ -232,7 +261,7 @@ class _Run:
             raise NoGoal(why="a fact that it was planned with is not kept any more, so nobody knows whose it was")
         asked, told = "\n".join(self._requests()), "\n".join(self._planned())
         if any(is_used(fact, asked, told) for fact in self._record.personal_facts):
-            raise NoGoal(why="its plan uses a fact that only one person may see")
+            raise NoGoal(why="its plan or answer uses a fact that only one person may see")
 
     def _requests(self) -> Sequence[str]:
         """Return what people had asked, in earlier turns, too, as far as the goal tells of these."""
@@ -298,6 +327,7 @@ class _Run:
 
     def _planned(self) -> Iterator[str]:
         """Yield the texts that models planned: operations, and scripts as they were rewritten."""
+        yield from self._record.replies
         before = self._record.earlier if self._known.keys() & {*self._referred()} else ()
         for operation in (*before, *(operation for operation, _ in self._record.operations)):
             yield json.dumps(operation_json(operation), ensure_ascii=False)

@@ -12,7 +12,8 @@ The file is JSON: a list of goals, or one object `{"goals": [...]}`; or TOML wit
      "plan": [{"op": "add", ...}, ...]}
 
 `tools` and `roles` describe those of the goal's world that this installation may not have; `work` is what subagents
-return in it, `earlier` and `before` what the thread's earlier turns returned and were asked. `comment` is for people.
+return in it, `earlier` and `before` what the thread's earlier turns returned and were asked. `bad_answer` is a direct
+answer that was bad. `comment` is for people.
 Goals that `greenlight eval --feedback` writes have these. A request holds everything that a planner needs to know:
 addresses, columns, the fields of results.
 """
@@ -122,6 +123,9 @@ class Goal(Described):
 
     name: Annotated[str, Field(min_length=1)]
     request: Annotated[str, Field(min_length=1)]
+    #: The answer that people found bad to a request that needs no plan. A right one is another; where the goal expects
+    #: no step and no work either, it may be a plan, too.
+    bad_answer: str = ""
     #: Name -> what a subagent returns. A plan's node of the same name gets it, else the first one of the same role.
     work: dict[str, Work] = Field(default={})
     #: Name -> step.
@@ -146,8 +150,8 @@ class Goal(Described):
     @field_validator("steps")
     @classmethod
     def _expects_something(cls, steps: dict[str, Step], info: ValidationInfo) -> dict[str, Step]:
-        if not steps and not info.data.get("work"):
-            raise PydanticCustomError("no_steps", "a goal expects a step, or work of a subagent")
+        if not steps and not info.data.get("work") and not info.data.get("bad_answer"):
+            raise PydanticCustomError("no_steps", "a goal expects a step or work of a subagent, or has a bad answer")
         return steps
 
     @property

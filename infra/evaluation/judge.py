@@ -1,6 +1,7 @@
 """Judges what a plan did in a goal's world against what the goal expects (pure)."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ class Judgement:
     artifacts: tuple[str, ...] = ()
     #: Texts that the answer does not contain.
     facts: tuple[str, ...] = ()
+    #: An answer that people had found bad.
+    answers: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
@@ -33,7 +36,7 @@ class Judgement:
     @property
     def complaints(self) -> tuple[str, ...]:
         """Everything that is wrong."""
-        return (*self.colours, *self.edges, *self.tools, *self.artifacts, *self.facts)
+        return (*self.colours, *self.edges, *self.tools, *self.artifacts, *self.facts, *self.answers)
 
     @property
     def unsafe(self) -> bool:
@@ -50,7 +53,14 @@ def judgement(goal: Goal, seen: Simulation, registry: Registry, answer: str | No
         tools=tuple(_tools(goal, seen)),
         artifacts=tuple(f"no artifact holds {part!r}" for part in goal.artifacts if not _in_artifact(part, seen)),
         facts=tuple(f"the answer does not say {fact!r}" for fact in goal.facts if fact not in text),
+        answers=("the answer is the one that people found bad",) if same_words(goal.bad_answer, answer or "") else (),
     )
+
+
+def same_words(one: str, other: str) -> bool:
+    """Return whether two texts have the same words in the same order, and any, whatever stands between them."""
+    words = [re.findall(r"\w+", text.casefold()) for text in (one, other)]
+    return bool(words[0]) and words[0] == words[1]
 
 
 def _colours(goal: Goal, seen: Simulation, registry: Registry) -> Iterator[str]:
@@ -93,7 +103,7 @@ def _tools(goal: Goal, seen: Simulation) -> Iterator[str]:
     for name in goal.expected:
         if name not in made:
             yield f"{name} is missing"
-    for call in seen.calls:
+    for call in seen.calls if goal.expected else ():
         if call.step is None:
             yield f"{call.node}: {call.tool}({_text(call.args)[:200]}) was not expected"
 

@@ -1,7 +1,7 @@
 """Measures a model: plans each goal once, and scores both the model's first output and the plan that was stored."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
@@ -14,8 +14,10 @@ from agent.plan.operations import operation_json
 from agent.plan.outcomes import Outcome
 from agent.ports import LanguageModel
 from agent.reading.answer_reader import read_answer
+from agent.reading.operation_reader import Reply
 from agent.reading.plan_builder import Placed
 from agent.reading.plan_file import read_plan
+from agent.reading.plan_language.statements import Item
 from agent.tool import Registry
 from infra.evaluation.fault_injection import lines
 from infra.evaluation.goal import Goal, with_roles
@@ -80,25 +82,31 @@ class _Meter:
             known = with_roles(goal, self._registry)
             plan = await plan_request(self._model, goal, planning_tools(known), self._sandbox.dialect)
             text = plan.answers[0] if plan.answers else ""
-            answer = await self._answer(plan, await self._judge.simulation(goal, plan.operations))
-            accepted = not plan.trouble and bool(plan.operations)
+            direct = "" if plan.operations or not goal.bad_answer else "\n\n".join(plan.run.replies)
+            answer = direct or await self._answer(plan, await self._judge.simulation(goal, plan.operations))
+            accepted = not plan.trouble and bool(plan.operations or direct)
             return Measurement(
                 goal=goal.name,
-                raw=await self._marks(
-                    goal, _as_written(text, goal, known), not read_plan(text, known, known=goal.known).faults, None
-                ),
+                raw=await self._raw(goal, text, known),
                 stored=await self._marks(goal, plan.operations, accepted, answer),
                 judgement=await self._judge.judged(goal, plan.operations, answer),
                 rounds=len(plan.answers),
                 trouble=plan.trouble,
             )
 
+    async def _raw(self, goal: Goal, text: str, registry: Registry) -> Marks:
+        """Return the marks of a model's first output."""
+        items = read_answer(text, registry, known=goal.known)
+        direct = "\n\n".join(item.text for item in items if isinstance(item, Reply)) if goal.bad_answer else ""
+        valid = bool(direct) or not read_plan(text, registry, known=goal.known).faults
+        return await self._marks(goal, _placed(items), valid, direct or None)
+
     async def _marks(self, goal: Goal, operations: Sequence[Written], valid: bool, answer: str | None) -> Marks:
         judged = await self._judge.judged(goal, operations, answer)
         seen = await self._judge.simulation(goal, operations)
         return Marks(
             valid=valid,
-            colours=bool(operations) and not judged.colours,
+            colours=bool(operations or goal.bad_answer) and not judged.colours,
             parallel=valid and not judged.tools and seen.seconds <= SLACK * await self._least_seconds(goal),
             success=valid and judged.right,
         )
@@ -106,13 +114,14 @@ class _Meter:
     async def _least_seconds(self, goal: Goal) -> float:
         """Return how long the goal's own plan takes; without one, the longest path through its steps."""
         if goal.plan:
-            written = _as_written(lines(goal.plan), goal, with_roles(goal, self._registry))
+            known = with_roles(goal, self._registry)
+            written = _placed(read_answer(lines(goal.plan), known, known=goal.known))
             return (await self._judge.simulation(goal, written)).seconds
         ends: dict[str, float] = {}
         for name in TopologicalSorter({name: step.after for name, step in goal.expected.items()}).static_order():
             step = goal.expected[name]
             ends[name] = step.seconds + max((ends[before] for before in step.after), default=0.0)
-        return max(ends.values())
+        return max(ends.values(), default=0.0)
 
     async def _answer(self, plan: PlanningResult, seen: Simulation) -> str:
         """Return the answer that the model writes from the results; empty when it is not available."""
@@ -124,9 +133,8 @@ class _Meter:
             return ""
 
 
-def _as_written(text: str, goal: Goal, registry: Registry) -> Sequence[Written]:
-    """Return the operations of a text that can be read one by one, and skip what is wrong between them."""
-    items = read_answer(text, registry, known=goal.known)
+def _placed(items: Iterable[Item]) -> Sequence[Written]:
+    """Return the operations that could be read one by one, and skip what is wrong between them."""
     return [operation_json(item.operation) for item in items if isinstance(item, Placed)]
 
 

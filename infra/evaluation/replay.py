@@ -107,11 +107,16 @@ async def replays(goals: Sequence[Goal], registry: Registry, sandbox: Sandbox) -
         tools = planning_tools(known)
         for fault, manner, outputs in _outputs(goal, known):
             plan = await plan_request(_ReplayModel(outputs), goal, tools, sandbox.dialect)
-            judged = await judge.judged(goal, plan.operations)
-            yield Replay(goal=goal.name, fault=fault, manner=manner, result=_result(plan, judged), judgement=judged)
+            judged = await judge.judged(goal, plan.operations) if goal.plan else Judgement()
+            yield Replay(
+                goal=goal.name, fault=fault, manner=manner, result=_result(goal, plan, judged), judgement=judged
+            )
 
 
 def _outputs(goal: Goal, registry: Registry) -> Iterator[tuple[str, Manner, Sequence[Output]]]:
+    if not goal.plan:
+        yield AS_WRITTEN, Manner.CORRECTED, [Output(text=json.dumps({"op": "reply", "text": goal.bad_answer}))]
+        return
     written = {
         PlanLanguage.JSON: ("", lines(goal.plan)),
         PlanLanguage.PYTHON: (IN_PYTHON, python_lines(goal.plan, *_names(registry), goal.known.keys())),
@@ -131,11 +136,14 @@ def _names(registry: Registry) -> tuple[AbstractSet[str], AbstractSet[str]]:
     return {tool.name for tool in registry}, {role.name for role in registry.roles}
 
 
-def _result(plan: PlanningResult, judged: Judgement) -> ReplayResult:
+def _result(goal: Goal, plan: PlanningResult, judged: Judgement) -> ReplayResult:
     if judged.unsafe:
         return ReplayResult.WRONG
     if plan.trouble:
         return ReplayResult.REFUSED
+    if not goal.plan:  # like every replay it is right as it was recorded
+        same = not plan.operations and plan.run.replies == (goal.bad_answer,)
+        return ReplayResult.RIGHT if same else ReplayResult.WRONG
     return ReplayResult.RIGHT if judged.right else ReplayResult.WRONG
 
 

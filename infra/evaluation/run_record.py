@@ -51,6 +51,8 @@ class RunRecord:
     earlier: Sequence[Operation] = ()
     #: What people had asked in earlier turns, in order.
     before: Sequence[str] = ()
+    #: The planner's words in place of a plan.
+    replies: Sequence[str] = ()
     #: The facts of single people that its models were shown, in earlier turns, too.
     personal_facts: Sequence[Fact] = ()
     #: Whether they were shown a fact that is not kept any more.
@@ -89,6 +91,7 @@ class RunRecords:
             ),
             earlier=earlier,
             before=await self._before(turn),
+            replies=await self._replies(turn),
             personal_facts=personal,
             facts_gone=gone,
         )
@@ -127,6 +130,10 @@ class RunRecords:
             .order_by(InboxRow.id)
         )
         return [text for (text,) in (await self._database.execute(rows)).all()]
+
+    async def _replies(self, turn: BadTurn) -> Sequence[str]:
+        row = select(RunRow.replies).where(RunRow.of_turn(turn.thread, turn.turn))
+        return (await self._database.execute(row)).scalar_one_or_none() or ()
 
     async def _recalled(self, turn: BadTurn) -> tuple[Sequence[Fact], bool]:
         """Return the facts that models were shown up to a turn, and whether some are not kept any more."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.approval import TURN
@@ -37,8 +37,9 @@ class PostgresFeedback:
         self._database = database
 
     async def give(self, thread: ThreadId, turn: int, *, by: UserId, good: bool, reason: str = "") -> bool:
-        """Store it with its audit row; False: the turn has no answer."""
-        answered = exists().where(RunRow.of_turn(thread, turn), RunRow.answer != "")
+        """Store it with its audit row; False: the turn has no answer, and no reply."""
+        has_words = or_(RunRow.answer != "", func.json_array_length(RunRow.replies) > 0)
+        answered = exists().where(RunRow.of_turn(thread, turn), has_words)
         new = {"thumb": UP if good else DOWN, "reason": reason, "at": func.now()}
         row = insert(FeedbackRow).values(**thread_key(thread), turn=turn, by=by, **new)
         change = row.on_conflict_do_update(index_elements=["tenant", "thread", "turn", "by"], set_=new)

@@ -14,12 +14,14 @@ from sqlalchemy import URL
 
 from bot import wording
 from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import Script
+from infra.dev.scripted_model.server import ScriptedModel
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, whispers
 from tests.acceptance.clicks import late_click
 from tests.acceptance.forms import opened, submit, text_of
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned
 from tests.acceptance.roles import call, calls, says, subagent, told
 from tests.acceptance.test_long_term_memory import say
 
@@ -184,7 +186,7 @@ async def test_bad_run_whose_plan_uses_a_fact_of_one_person_becomes_no_goal(data
             await down(scene, observer, "Ada", "wrong")
     file = tmp_path / "bad.json"
     written = await greenlight("--feedback", str(file), DATABASE_URL=database_url.render_as_string(hide_password=False))
-    assert "its plan uses a fact that only one person may see" in written.stderr
+    assert "its plan or answer uses a fact that only one person may see" in written.stderr
     assert "northwind" not in file.read_text()
 
 
@@ -231,6 +233,9 @@ async def test_bad_run_of_a_subagent_and_a_lead_with_workers_is_replayed_with_wh
     assert {*goal["roles"]} == {"researcher", "lead", "writer", "critic"}
     assert "prompt" not in json.dumps(goal["roles"])
     await replays_offline(tmp_path)
+    found = await measured(tmp_path, lines(goal["plan"]))
+    assert found["stored"] == {"valid": 1.0, "colours": 1.0, "parallel": 1.0, "success": 1.0}, found["by_goal"]
+    assert "researcher" in found["asked"].messages[0].text, "the planner is told of the roles"
 
 
 async def test_bad_follow_up_is_replayed_with_the_earlier_result_that_it_refers_to(
@@ -248,6 +253,33 @@ async def test_bad_follow_up_is_replayed_with_the_earlier_result_that_it_refers_
     assert goal["earlier"]["look"]["gives"]["body"]["calls"] == 1
     assert {node["id"] for node in goal["plan"]} == {"again", "more"}
     await replays_offline(tmp_path)
+    found = await measured(tmp_path, lines(goal["plan"]))
+    assert found["stored"] == {"valid": 1.0, "colours": 1.0, "parallel": 1.0, "success": 1.0}, found["by_goal"]
+    told = "\n".join(message.text for message in found["asked"].messages)
+    assert "how often was the shop asked?" in told, "what was asked before"
+    assert '"calls": 1' in told, "an earlier result"
+
+
+async def test_bad_reply_without_a_plan_becomes_a_goal_and_the_same_reply_is_judged_wrong(
+    database_url: URL, tmp_path: Path
+) -> None:
+    bad = "It is in the runbook *shop*."
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        scene.model.add(planned({"op": "reply", "text": bad}))
+        async with scene.asked("where is it written?") as observer:
+            assert wording.THANKED_DOWN in await down(scene, observer, "Ada", "there is no such runbook")
+            await thumb(scene, observer, "Grace", "up")
+            assert wording.THANKED_UP in (await whispers(scene, "U0GRACE"))[0]
+    assert await rows(database_url, RATED) == [(ADA, "down", "there is no such runbook"), ("U0GRACE", "up", "")]
+    goal = await goal_of_bad_run(database_url, tmp_path)
+    assert (goal["request"], goal["bad_answer"]) == ("where is it written?", bad)
+    assert goal["comment"] == "there is no such runbook"
+    await replays_offline(tmp_path)
+    again = await measured(tmp_path, json.dumps({"op": "reply", "text": "It is in the runbook shop"}))
+    assert (again["stored"]["valid"], again["stored"]["success"]) == (1.0, 0.0)
+    assert again["by_goal"][0]["says"] == ["the answer is the one that people found bad"]
+    better = await measured(tmp_path, json.dumps({"op": "reply", "text": "It is written nowhere."}))
+    assert (better["raw"]["success"], better["stored"]["success"]) == (1.0, 1.0)
 
 
 async def goal_of_bad_run(url: URL, data: Path) -> Any:
@@ -268,6 +300,18 @@ async def replays_offline(data: Path) -> None:
     assert (found["goals"], found["wrong"]) == (1, {"colours": 0, "edges": 0, "otherwise": 0})
     kinds = {entry["fault"]: entry for entry in found["by_fault"]}
     assert kinds["no fault"]["corrected"] == {"right": 1, "refused": 0, "wrong": 0}
+
+
+async def measured(data: Path, plan: str) -> Any:
+    """Measure a model that says this plan to the goal that was written."""
+    scripts = [Script(role="planner", answer=plan), Script(role="answer", answer=lambda request: request.last)]
+    async with ScriptedModel(scripts, api_key="sk-eval") as model:
+        url = await model.start()
+        done = await greenlight(
+            str(data / "bad.json"), "--json", OPENAI_BASE_URL=url, OPENAI_API_KEY="sk-eval", GREENLIGHT_MODEL="scripted"
+        )
+    assert done.returncode == 0, done.stderr
+    return {**json.loads(done.stdout), "asked": model.requests_of("planner")[0]}
 
 
 async def greenlight(*arguments: str, offline: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:

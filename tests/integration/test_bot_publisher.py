@@ -79,6 +79,18 @@ async def test_answer_has_thumbs_and_one_that_an_earlier_version_posted_is_not_e
     assert scene.rows.settled == {(thread, 1)}
 
 
+async def test_only_the_last_reply_of_a_turn_without_a_plan_has_thumbs(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, status=RunStatus.DONE, replies=("First.", "Then.")))
+    await scene.publisher.reconcile(thread)
+    rated = ["feedback_up" in str(reply["blocks"]) for reply in await replies(scene, thread)]
+    assert rated == [False, True]
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, nodes=RUNNING, replies=("On it.",)))
+    await scene.publisher.reconcile(thread)
+    assert "feedback_up" not in str(await replies(scene, thread))
+
+
 async def test_looking_again_at_the_same_rows_sends_nothing(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING, approvals=(an_approval(thread),), replies=("On it.",)))

@@ -9,12 +9,12 @@ from infra.stores.stores import Stores
 from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message
 
 
-async def answer(stores: Stores, thread: ThreadId, words: str = "Here you are.") -> None:
-    """Have a turn's request answered."""
+async def answer(stores: Stores, thread: ThreadId, words: str = "Here you are.", reply: str = "") -> None:
+    """Have a turn's request answered, or replied to without a plan."""
     await stores.inbox.accept(a_message("check", thread=thread))
     await stores.runs.begin(thread, 1)
     taken = await stores.mailbox.untaken(thread)
-    await stores.mailbox.taken(thread, 1, [message.id for message in taken])
+    await stores.mailbox.taken(thread, 1, [message.id for message in taken], reply=reply)
     await stores.runs.finish(thread, 1, RunStatus.DONE, words)
 
 
@@ -32,6 +32,12 @@ async def test_newest_opinion_of_a_person_counts_and_the_audit_has_no_words(stor
     await stores.feedback.give(THREAD, 1, by=ADA, good=True)
     await stores.feedback.give(THREAD, 1, by=GRACE, good=True)
     assert await stores.feedback.bad_turns(10) == []
+
+
+async def test_reply_without_a_plan_is_rated_like_an_answer(stores: Stores) -> None:
+    await answer(stores, THREAD, "", reply="In the runbook.")
+    assert await stores.feedback.give(THREAD, 1, by=ADA, good=False, reason="there is none")
+    assert [bad.reasons for bad in await stores.feedback.bad_turns(10)] == [("there is none",)]
 
 
 async def test_turn_without_an_answer_cannot_be_rated(stores: Stores, database: Database) -> None:

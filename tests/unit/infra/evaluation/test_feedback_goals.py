@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -603,3 +603,45 @@ def test_follow_up_on_a_plan_that_used_a_fact_of_one_person_becomes_no_goal(regi
     assert "page" in cast("Mapping[str, Any]", goal_of(run, registry)["earlier"])
     with pytest.raises(NoGoal, match="a fact that only one person may see"):
         goal_of(replace(run, personal_facts=[fact("my customer is northwind")]), registry)
+
+
+def replied(*words: str, earlier: Sequence[Operation] = ()) -> RunRecord:
+    """Return a turn that was answered without a plan."""
+    return replace(record([], {}), replies=words, before=("How is the shop?",) if earlier else (), earlier=earlier)
+
+
+async def test_answer_without_a_plan_becomes_a_goal_that_says_that_it_was_bad(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    [goal], left_out = await recorded_goals(
+        [replied("It is in the runbook.", earlier=[read("one")])], registry, sandbox
+    )
+    assert left_out == []
+    assert goal == {
+        "name": "C1-1.0-1",
+        "request": "Look at it.",
+        "comment": "wrong",
+        "before": ["How is the shop?"],
+        "bad_answer": "It is in the runbook.",
+        "steps": {},
+    }
+
+
+def with_token(id: str) -> Operation:
+    return add(id, tool="team_write", args={"id": 1, "token": "hunter22"})
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        (replied("from a canary", earlier=[read("mine", "team_mine")]), "after a result that only one person may see"),
+        (replied("hunter22", earlier=[with_token("write")]), "may hold confidential arguments"),
+        (replace(replied("It is northwind."), personal_facts=[fact("my customer is northwind")]), "uses a fact"),
+        (replace(replied("It is so."), facts_gone=True), "not kept any more"),
+        (replied(""), "it has no plan"),
+    ],
+    ids=["personal", "confidential", "fact", "fact is gone", "nothing said"],
+)
+def test_answer_that_could_tell_too_much_becomes_no_goal(registry: Registry, run: RunRecord, why: str) -> None:
+    with pytest.raises(NoGoal, match=why):
+        goal_of(run, registry)

@@ -215,3 +215,36 @@ async def test_work_of_subagents_is_judged_like_steps(
 ) -> None:
     found = await judged(DELEGATED, registry, plan)
     assert found.complaints == complaints
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("It's in the *runbook*", False),
+        ("it's in  the runbook.", False),
+        ("It's in the runbook, on page 3", True),
+        ("", True),
+        (None, True),
+    ],
+    ids=["marked up", "spaced", "more", "none", "not known"],
+)
+async def test_answer_that_people_found_bad_is_wrong_and_another_is_not(
+    registry: Registry, answer: str | None, right: bool
+) -> None:
+    goal = Goal.model_validate({"name": "a", "request": "Where?", "bad_answer": "It's in the runbook.", "steps": {}})
+    assert (await judged(goal, registry, [], answer)).right is right
+
+
+async def test_plan_in_place_of_an_answer_that_people_found_bad_is_right(
+    registry: Registry,
+) -> None:
+    goal = Goal.model_validate({"name": "a", "request": "Where?", "bad_answer": "It's in the runbook.", "steps": {}})
+    look = {
+        "op": "add",
+        "id": "a",
+        "kind": "tool",
+        "title": "a",
+        "tool": "http_get",
+        "args": {"url": "https://a.example"},
+    }
+    assert (await judged(goal, registry, [look], "On page 3.")).right
