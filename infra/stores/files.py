@@ -144,13 +144,14 @@ class PostgresFiles:
         if not rows:
             return PromptFiles(steps=self._limits.prompt_steps)
         number, now = rows[0]["file_rounds"], datetime.now(UTC)
+        excess = await self._excess_now(thread_parts(thread).tenant)
         if (
             rows[0]["bytes"] > self._limits.thread_bytes
             or rows[0]["run_bytes"] > self._limits.run_bytes
             or now - rows[0]["oldest"] > timedelta(days=self._limits.days)
-            or self._excess_of(thread) > 0
+            or excess > 0
         ):
-            self._gone(thread, await self._evict(thread, number, self._excess_of(thread)))
+            await self._evict(thread, number, excess)
         recent = [row for row in rows if row["name"] is not None]
         return await self._shown(thread, recent, number, rows[0]["aged"])
 
@@ -162,17 +163,22 @@ class PostgresFiles:
         self._excess = await self._excesses()
         count = 0
         for thread in await self._due(self._excess):
-            gone = await self._evict(thread, None, self._excess_of(thread))
-            self._gone(thread, gone)
+            tenant = thread_parts(thread).tenant
+            gone = await self._evict(thread, None, self._excess.get(tenant, 0))
+            self._excess[tenant] = self._excess.get(tenant, 0) - sum(gone.values())
             count += len(gone)
         return count
 
-    def _excess_of(self, thread: ThreadId) -> int:
-        return self._excess.get(thread_parts(thread).tenant, 0)
+    async def _excess_now(self, tenant: Tenant) -> int:
+        """Return the bytes that a workspace has above its quota; 0 if the last pass of the chore left none.
 
-    def _gone(self, thread: ThreadId, gone: Mapping[str, int]) -> None:
-        """Take what was evicted off the workspace's excess."""
-        self._excess[thread_parts(thread).tenant] = self._excess_of(thread) - sum(gone.values())
+        Read anew: threads at work of other workers gave some meanwhile.
+        """
+        if self._excess.get(tenant, 0) > 0:
+            live = select(func.sum(FileRow.size)).where(FileRow.tenant == tenant, FileRow.evicted_at.is_(None))
+            left = int((await self._database.execute(live)).scalar_one() or 0)
+            self._excess[tenant] = left - self._limits.tenant_bytes
+        return max(0, self._excess.get(tenant, 0))
 
     async def _shown(
         self, thread: ThreadId, rows: Sequence[RowMapping], number: int, aged: Sequence[str]

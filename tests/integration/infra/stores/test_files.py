@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from agent.errors import ArtifactMissing
 from agent.ids import NodeId, ThreadId, ToolName, thread_parts
 from agent.plan.eviction import FileLimits
 from agent.plan.files import FileOrigin
-from agent.plan.operations import operation_json
+from agent.plan.operations import Add, operation_json
 from agent.plan.sources import Source
 from agent.ports import RunStatus
 from infra.db.database import Database
@@ -22,7 +23,7 @@ from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.fakes.files import add_node, done, end_node, put_output
-from tests.fakes.rows import ADA, GRACE, NOON, OTHER, THREAD, a_message, a_request, an_add
+from tests.fakes.rows import ADA, GRACE, NOON, OTHER, THREAD, a_message, a_node, a_request, an_add, planned
 
 LIMITS = FileLimits(prompt_rounds=1, prompt_steps=1_000, run_bytes=1, tenant_bytes=1)
 """Whatever left the prompts and is not referred to goes."""
@@ -123,6 +124,17 @@ async def test_what_an_unfinished_node_refers_to_is_kept_until_it_ended(tight: S
     await add_node(tight, "b", "a")
     await rounds(tight)
     assert await kept(tight) == {"1/a/a.txt"}
+    await end_node(tight, "b")
+    await rounds(tight, 1)
+    assert await kept(tight) == set()
+
+
+async def test_a_file_that_an_unfinished_node_speaks_of_is_kept_until_it_ended(tight: Stores) -> None:
+    await done(tight, "a")
+    await tight.log.append(THREAD, 1, ADA, [Add(node=replace(a_node("b"), args={"text": "see a.txt"}))])
+    await rounds(tight)
+    assert await kept(tight) == {"1/a/a.txt"}
+    tight.progress.note(THREAD, planned("b"))
     await end_node(tight, "b")
     await rounds(tight, 1)
     assert await kept(tight) == set()
@@ -289,6 +301,26 @@ async def test_a_thread_at_work_gives_what_its_workspace_has_too_much_of(
     await rounds(stores, 1)
     assert await kept(stores) == {"1/c/c.txt", "1/d/d.txt"}
     await stores.progress.close()
+
+
+async def test_threads_of_two_workers_give_no_more_than_their_workspace_has_too_much(
+    database: Database, queue: Queue, notifications: PgNotifications
+) -> None:
+    """Both workers saw the same excess before one of their threads gave a file."""
+    limits = FileLimits(prompt_rounds=1, tenant_bytes=35)
+    workers = [Stores(database, queue, notifications, file_limits=limits) for _ in range(2)]
+    for stores, thread in zip(workers, (THREAD, OTHER), strict=True):
+        for node in ("a", "b"):
+            await done(stores, node, f"1{node * 8}0", thread=thread)
+        await stores.inbox.accept(a_message(ts=f"9.{thread}", thread=thread))
+        await rounds(stores, 2, thread)
+    assert [await stores.files.prune() for stores in workers] == [0, 0]
+    for stores, thread in zip(workers, (THREAD, OTHER), strict=True):
+        await rounds(stores, 1, thread)
+    assert await kept(workers[0]) == {"1/b/b.txt"}
+    assert await kept(workers[1], OTHER) == {"1/a/a.txt", "1/b/b.txt"}
+    for stores in workers:
+        await stores.progress.close()
 
 
 async def test_a_thread_at_work_keeps_its_files(tight: Stores) -> None:
