@@ -62,6 +62,23 @@ class Sees:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoleSays:
+    """What the scripted model says as a role of subagents; of several, the first that fits a request."""
+
+    __pydantic_config__ = _STRICT
+    role: str
+    says: Annotated[str, Field(min_length=1)]
+    #: Words of the request that this answers; empty: any.
+    about: str = ""
+
+    def script(self, pace: Pace) -> Script:
+        """Return it as a script."""
+        return Script(
+            role=self.role, answer=self.says, when=lambda request: self.about in request.messages[-1].text, pace=pace
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Example:
     """One example."""
 
@@ -72,6 +89,7 @@ class Example:
     steps: Annotated[tuple[Says | Decides | Sees, ...], Field(min_length=2)]
     #: What the scripted model writes when a script has crashed, one after the other.
     repairs: tuple[str, ...] = ()
+    roles: tuple[RoleSays, ...] = ()
 
     @property
     def first(self) -> Says:
@@ -86,7 +104,7 @@ class Example:
             if isinstance(step, Says) and step.plan
         ]
         repairs = [Script(role="repair", answer=f"```python\n{script}```\n", times=1) for script in self.repairs]
-        return (*plans, *repairs)
+        return (*plans, *repairs, *(answer.script(pace) for answer in self.roles))
 
 
 EXAMPLE = TypeAdapter(Example)
