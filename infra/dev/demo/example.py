@@ -152,9 +152,10 @@ async def play(example: Example, client: WorkspaceClient, tell: Callable[[str], 
 
 
 async def _decide(step: Decides, client: WorkspaceClient, observer: ThreadObserver) -> None:
-    await observer.until(lambda seen: bool(seen.cards()), "a card", timeout_seconds=_PATIENCE_SECONDS)
-    card = str(observer.cards()[0].message["ts"])
-    await client.click(step.by, PLACE, card, f"decide_{step.decides}")
+    action = f"decide_{step.decides}"
+    # While a card of a step that was taken back still stands beside it, the button would mean either.
+    await observer.until(lambda seen: bool(seen.cards_with_one(action)), "a card", timeout_seconds=_PATIENCE_SECONDS)
+    await client.click(step.by, PLACE, str(observer.cards_with_one(action)[0].message["ts"]), action)
     pressed = f"<@U0{step.by.upper()}>"
     await observer.until(lambda seen: seen.says(pressed), "the decision", timeout_seconds=_PATIENCE_SECONDS)
 

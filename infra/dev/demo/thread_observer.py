@@ -6,7 +6,7 @@ nothing that people cannot see.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -74,7 +74,11 @@ class ThreadObserver:
 
     def cards(self) -> list[Sighting]:
         """Return the newest version of every message that has buttons to decide by."""
-        return [sighting for sighting in self.latest.values() if _has_buttons(sighting.message)]
+        return [sighting for sighting in self.latest.values() if any(_buttons(sighting.message))]
+
+    def cards_with_one(self, action: str) -> list[Sighting]:
+        """Return the newest version of every message that has exactly one button of that action."""
+        return [sighting for sighting in self.latest.values() if list(_buttons(sighting.message)).count(action) == 1]
 
     def words(self) -> list[str]:
         """Return the app's newest messages of the thread as plain text, in order of posting."""
@@ -152,6 +156,10 @@ def _block(message: Message, kind: str) -> Mapping[str, Any] | None:
     return next((block for block in blocks if block.get("type") == kind), None)
 
 
-def _has_buttons(message: Message) -> bool:
-    buttons: list[Mapping[str, Any]] = (_block(message, "actions") or {}).get("elements") or []
-    return any(str(button.get("action_id")).startswith(ACTION_PREFIX) for button in buttons)
+def _buttons(message: Message) -> Iterator[str]:
+    """Yield the action of each button to decide by."""
+    blocks: list[Mapping[str, Any]] = message.get("blocks") or []
+    for block in blocks:
+        elements: list[Mapping[str, Any]] = block.get("elements") or [] if block.get("type") == "actions" else []
+        actions = (str(element.get("action_id")) for element in elements)
+        yield from (action for action in actions if action.startswith(ACTION_PREFIX))
