@@ -200,7 +200,8 @@ class NodeView:
     kind: NodeKind
     colour: Colour
     state: NodeState
-    tool: ToolName | None = None
+    #: The tool of a call, the role of a subagent.
+    tool: str | None = None
     detail: str = ""
     #: Set exactly when `state` is final.
     outcome: Outcome | None = None

@@ -249,6 +249,7 @@ class NodeRow(KeyedByThread, Row):
     noted: Mapped[int] = mapped_column(Identity())
     title: Mapped[str]
     kind: Mapped[str]
+    #: The tool of a call, the role of a subagent.
     tool: Mapped[str | None]
     colour: Mapped[str]
     author: Mapped[str]

@@ -283,7 +283,7 @@ def _planned(thread: ThreadId, event: NodePlanned) -> Mapping[str, object]:
         "turn": event.turn,
         "title": shown_title(node),
         "kind": node.kind.value,
-        "tool": node.tool,
+        "tool": node.tool or node.role or None,
         "colour": event.colour.value,
         "author": event.author,
         "depends_on": json_text([dependency.node for dependency in node.depends_on]),

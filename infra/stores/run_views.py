@@ -327,7 +327,7 @@ def _node_view(row: Row[*tuple[Any, ...]], attempts: Mapping[str, Sequence[Attem
         kind=NodeKind(row.kind),
         colour=Colour(row.colour),
         state=NodeState(row.state),
-        tool=None if row.tool is None else ToolName(row.tool),
+        tool=row.tool,
         detail=row.detail,
         outcome=None if row.outcome is None else outcome_from_json(row.outcome),
         attempts=tuple(attempts.get(row.node, ())),

@@ -69,6 +69,7 @@ async def test_subagent_calls_tools_and_returns_its_artifact_to_the_plan(
         results = results_told(scene.model.requests_of("conclude")[-1])
         assert results["look"].startswith('The figure is {"exact":true')
         assert results["note"].startswith("Dear all. \nThe figure is")
+        assert seen.says("Title of look", "researcher · done", "Title of note", "writer · done")
 
 
 async def test_plan_language_gives_work_to_a_role_by_its_name(database_url: URL, tmp_path: Path) -> None:
