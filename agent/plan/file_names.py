@@ -103,6 +103,13 @@ def file_read_by(node: Node) -> str | None:
     return name if node_of(name) else None
 
 
+def prefix_searched_by(node: Node) -> str | None:
+    """Return how the names begin of the files that a step searches; None: none, one, all, or unsaid."""
+    searches = node.kind is NodeKind.TOOL and node.tool == FILES_GREP and "name" not in node.args
+    prefix = node.args.get("prefix") if searches else None
+    return prefix if isinstance(prefix, str) and prefix and not _refers(prefix) else None
+
+
 class RenamedFiles:
     """Puts the files of other nodes into texts, in place of those of the nodes that these stand for."""
 

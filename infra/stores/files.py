@@ -26,6 +26,7 @@ from agent.plan.eviction import (
     referred_nodes,
     steps_after,
 )
+from agent.plan.file_names import prefix_searched_by
 from agent.plan.files import Evicted, Eviction, FileOrigin, FileRecord
 from agent.plan.operations import Add, LoggedOperation, Node, canonical_json, node_json, nodes_added
 from agent.plan.sources import Source
@@ -311,13 +312,17 @@ async def _named(
     nodes: Mapping[NodeId, Node],
     ended: frozenset[NodeId],
 ) -> frozenset[str]:
-    """Return the files that an answer or a reply, an open request or an unfinished step names.
+    """Return the files that an answer or a reply, an open request or an unfinished step names, or is to search.
 
     People are told of a file by the last part of its name, so that is enough; in doubt it is kept.
     """
-    written = "\n".join(canonical_json(node_json(node)) for node in nodes.values() if node.id not in ended)
+    at_work = [node for node in nodes.values() if node.id not in ended]
+    written = "\n".join(canonical_json(node_json(node)) for node in at_work)
+    searched = tuple(prefix for node in at_work if (prefix := prefix_searched_by(node)) is not None)
     ends = [str(row["name"]).rpartition("/")[2] for row in files]
-    found = {row["name"] for row, end in zip(files, ends, strict=True) if end in written}
+    found = {
+        row["name"] for row, end in zip(files, ends, strict=True) if end in written or row["name"].startswith(searched)
+    }
     values = {
         **thread_key(thread),
         "names": [row["name"] for row in files],

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from bot import wording
 from bot.payloads import FILE_POST_ACTION, FILE_SHOW_ACTION, FILES_ACTION
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest
@@ -112,6 +113,7 @@ async def test_the_tombstone_of_a_file_says_what_it_was_and_why_it_went(
         scene.model.add(planned(makes("make")))
         async with scene.asked("make it") as observer:
             await observer.until(lambda seen: answered(seen) == 1, "the first answer")
+            await files_seen(scene, observer, "Ada")
             await ask(scene, observer, adds("one"))
             results = await ask(
                 scene,
@@ -120,7 +122,10 @@ async def test_the_tombstone_of_a_file_says_what_it_was_and_why_it_went(
                 tool("read", "files_read", {"name": "1/make/make.json"}),
                 counts("take", "make"),
             )
-            after = await files_seen(scene, observer, "Linus")
+            after = await files_seen(scene, observer)
+            # Ada still has the modal of before.
+            await scene.people.act("views/act", user="Ada", action_id=f"{FILE_SHOW_ACTION}_0")
+            await scene.people.wait_for(lambda dump: wording.FILE_GONE in json.dumps(dump["views"], ensure_ascii=False))
     [line] = results["look"]["files"]
     summary = f"list of {ROWS}; the first is an object with the keys id, maker"
     assert (line["name"], line["summary"]) == ("1/make/make.json", summary)

@@ -12,6 +12,7 @@ from agent.approval import Decision
 from agent.errors import ArtifactMissing
 from agent.ids import NodeId, ThreadId, ToolName, thread_parts
 from agent.plan.eviction import FileLimits
+from agent.plan.file_names import FILES_GREP
 from agent.plan.files import FileOrigin
 from agent.plan.operations import Add, operation_json
 from agent.plan.sources import Source
@@ -148,6 +149,15 @@ async def test_what_a_red_call_made_and_took_is_kept_for_the_audit(tight: Stores
     await done(tight, "spare")
     await rounds(tight)
     assert await kept(tight) == {"1/a/a.txt", "1/red/red.txt"}
+
+
+async def test_files_that_an_unfinished_search_is_to_look_through_are_kept(tight: Stores) -> None:
+    for node in ("a", "b"):
+        await done(tight, node)
+    search = replace(a_node("search"), tool=FILES_GREP, args={"pattern": "x", "prefix": "1/a"})
+    await tight.log.append(THREAD, 1, ADA, [Add(node=search)])
+    await rounds(tight)
+    assert await kept(tight) == {"1/a/a.txt"}
 
 
 @pytest.mark.parametrize("end", [Decision.REJECTED, None], ids=["rejected", "denied by a rule"])

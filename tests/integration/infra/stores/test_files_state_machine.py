@@ -20,7 +20,7 @@ from agent.approval import Decision
 from agent.errors import ArtifactMissing
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId, thread_parts
 from agent.plan.eviction import FileLimits
-from agent.plan.file_names import FILES_READ
+from agent.plan.file_names import FILES_GREP, FILES_READ
 from agent.plan.files import FileOrigin, FileRecord
 from agent.plan.operations import Add, NodeKind
 from agent.plan.outcomes import NodeState, Succeeded
@@ -75,6 +75,7 @@ WAYS: Mapping[str, Callable[[Sequence[str], str], dict[str, Any]]] = {
         "files": tuple(f"${{{need}}}" for need in needs),
     },
     "file": lambda _, name: {"tool": FILES_READ, "args": {"name": name}, "depends_on": ()},
+    "search": lambda _, name: {"tool": FILES_GREP, "args": {"pattern": "a", "prefix": name[:-4]}, "depends_on": ()},
     "words": lambda _, name: {"args": {"text": f"see {name}"}, "depends_on": ()},
 }
 """How a node refers to others, or to a file."""
@@ -117,6 +118,8 @@ class ModelNode:
     needs: set[str] = field(default_factory=set[str])
     #: Last parts of files' names in its fields.
     ends: set[str] = field(default_factory=set[str])
+    #: How the names begin of the files that it searches; empty: none.
+    prefix: str = ""
     item_of: str = ""
     ended: bool = False
     audited: bool = False
@@ -177,6 +180,7 @@ class ModelThread:
             or any(file.node.id in node.needs for node in counting)
             or (parent is not None and parent in counting)
             or any(file.end in node.ends for node in counting if not node.ended)
+            or any(node.prefix and file.name.startswith(node.prefix) for node in counting if not node.ended)
             or file.end in self.asked.values()
             or any(turn >= file.node.turn and end == file.end for turn, end in self.told)
         )
@@ -218,6 +222,7 @@ class FilesMachine(RuleBasedStateMachine):
             if hasattr(self, "stores"):
                 for at in range(3):
                     self.begin_rounds(at, 3)
+                    self.answer(at, 0, MENTIONS[0], "answer", goes_on=False)
                 self.prune()
                 for thread in self.threads:
                     live = {file.content for file in thread.live}
@@ -291,13 +296,18 @@ class FilesMachine(RuleBasedStateMachine):
             node.item_of = needs[0]
             fields = {"item_of": NodeId(needs[0])}
             needs = []
-        elif plan.way in ("file", "words"):
+        elif plan.way in ("file", "search", "words"):
             files = list(thread.files.values())
             named = files[plan.needs[0] % len(files)] if files else None
             if named is not None:
                 fields = WAYS[plan.way]((), named.name)
-                node.ends = {named.end}
-                node.needs = {named.node.id} if plan.way == "file" else set()
+                match plan.way:
+                    case "search":
+                        node.prefix = named.name[:-4]
+                    case "file":
+                        node.ends, node.needs = {named.end}, {named.node.id}
+                    case _:
+                        node.ends = {named.end}
             needs = []
         elif plan.way in WAYS and needs:
             needs = needs[:1] if plan.way in ("condition", "template") else needs
@@ -384,9 +394,12 @@ class FilesMachine(RuleBasedStateMachine):
         tenant = thread_parts(thread.id).tenant
         await self.stores.approvals.decide(tenant, request, version=1, by=GRACE, decision=Decision.REJECTED)
 
-    @rule(at=THREADS, pick=PICKS, words=WORDS, by=st.sampled_from(["answer", "reply"]))
-    def answer(self, at: int, pick: int, words: str, by: str) -> None:
-        """Every node ends, and so does the run, with words that speak of a file."""
+    @rule(at=THREADS, pick=PICKS, words=WORDS, by=st.sampled_from(["answer", "reply"]), goes_on=st.booleans())
+    def answer(self, at: int, pick: int, words: str, by: str, *, goes_on: bool) -> None:
+        """Every node ends, and so does the run, with words that speak of a file; a follow-up may stand there by then.
+
+        The report of the next turn has the name of an earlier one.
+        """
         thread = self.threads[at]
         if not thread.running:
             return
@@ -395,6 +408,9 @@ class FilesMachine(RuleBasedStateMachine):
         self.run(self._answered(thread, said, by))
         if file and words in MENTIONS:
             thread.told.append((thread.turn, file.end))
+        if goes_on:
+            self.run(self._begun(thread))
+            self.plan(at, [Planned(way="none", needs=[0], letter="a", size=10, report=True, ends=True)])
 
     async def _answered(self, thread: ModelThread, said: str, by: str) -> None:
         await self._ended(thread, *(node for node in thread.nodes.values() if not node.ended))

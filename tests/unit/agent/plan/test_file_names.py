@@ -3,7 +3,15 @@
 import pytest
 
 from agent.ids import NodeId, ToolName
-from agent.plan.file_names import FILES_READ, RenamedFiles, file_read_by, is_file_name, media_type_of, node_of
+from agent.plan.file_names import (
+    FILES_READ,
+    RenamedFiles,
+    file_read_by,
+    is_file_name,
+    media_type_of,
+    node_of,
+    prefix_searched_by,
+)
 from agent.plan.operations import Node, NodeKind
 from sandbox.script import Json
 
@@ -46,6 +54,24 @@ def test_the_end_of_a_name_says_the_type() -> None:
 def test_a_step_reads_the_file_that_its_plan_names(tool: str, name: Json, read: str | None) -> None:
     node = Node(id=NodeId("n"), kind=NodeKind.TOOL, title="", tool=ToolName(tool), args={"name": name})
     assert file_read_by(node) == read
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "prefix"),
+    [
+        ("files_grep", {"pattern": "x", "prefix": "1/a/"}, "1/a/"),
+        ("files_grep", {"pattern": "x", "prefix": "1/a/", "name": "1/b/b.json"}, None),
+        ("files_grep", {"pattern": "x", "prefix": "${a}"}, None),
+        ("files_grep", {"pattern": "x", "prefix": ""}, None),
+        ("files_grep", {"pattern": "x"}, None),
+        ("files_list", {"prefix": "1/a/"}, None),
+    ],
+)
+def test_a_step_searches_the_files_whose_names_begin_as_its_plan_says(
+    tool: str, args: dict[str, Json], prefix: str | None
+) -> None:
+    node = Node(id=NodeId("n"), kind=NodeKind.TOOL, title="", tool=ToolName(tool), args=args)
+    assert prefix_searched_by(node) == prefix
 
 
 def test_a_script_reads_no_file_by_its_inputs() -> None:
