@@ -702,6 +702,8 @@ class Bound:
     digest: Digest
     #: What the call is about to change, as it was read (`agent/execution/precondition.py`); None: nothing to compare.
     state: WorldState | None = None
+    #: Of a subagent, the names of its files in their order (`agent/tools/given_files.py`). The digest covers the files.
+    file_names: tuple[str, ...] = ()
 
 
 class NodeWork(Protocol):

@@ -59,6 +59,7 @@ from agent.tools.call import cached_call, hopeless, inverse_of, issue_words, unl
 from agent.tools.call import dry_run as dry_run_of
 from agent.tools.call_bounds import CallBounds, Learn
 from agent.tools.circuit_breakers import CircuitBreakers
+from agent.tools.given_files import file_names, with_handed
 from agent.tools.large_arguments import with_references, with_values
 from agent.tools.output import files_kept, moved_out
 from agent.tools.rate_limits import RateLimits
@@ -82,7 +83,7 @@ _NO_DECISIONS = DecidedCalls()
 _NOT_ASKED = Failed(error="internal", message="its script called a red tool where nobody can be asked")
 
 _RunSubagent: TypeAlias = Callable[
-    [Node, SubagentRole, Mapping[str, Json], CallContext, DecidedCalls], Awaitable[Succeeded | Failed | Suspended]
+    [Node, SubagentRole, Bound, CallContext, DecidedCalls], Awaitable[Succeeded | Failed | Suspended]
 ]
 
 _NOT_STORED = Failed(error="store_unavailable", message="the work was done, but its output could not be stored")
@@ -178,6 +179,8 @@ class NodeExecutor:
             return Bound(tool=GIVEN_VALUE, args={}, digest=node.digest)
         written = call_arguments(node)
         args = await bind_object(thread, written, outcomes, self._artifacts)
+        if node.handed and not isinstance(args, Failed):
+            args = await with_handed(thread, args, node.handed, self._artifacts)
         if isinstance(args, Failed):
             return args
         name = node.tool if node.kind is NodeKind.TOOL and node.tool else ToolName(node.kind.value)
@@ -193,7 +196,7 @@ class NodeExecutor:
             "node": node.digest,
             "from": {source: digest_of(outcome_json(outcome)) for source, outcome in sources.items()},
         }
-        return Bound(tool=name, args=args, digest=digest_of(covered))
+        return Bound(tool=name, args=args, digest=digest_of(covered), file_names=file_names(node, outcomes))
 
     async def _argument_failure(self, name: ToolName, args: Mapping[str, Json]) -> Failed | None:
         tool = self._registry.find(name)
@@ -428,7 +431,7 @@ class NodeExecutor:
             usable = await self._access.usable(context.thread, context.author, node.tools)
             node = replace(node, tools=tuple(tool for tool in node.tools if tool in usable))
         run = await asyncio.to_thread(self._subagents, self._agents, self._steps)
-        return await run(node, role, bound.args, context, decided)
+        return await run(node, role, bound, context, decided)
 
     def _subagents(self, agents: AgentModel, steps: SubagentSteps) -> "_RunSubagent":
         # Imported here, in a thread: langchain's agents take most of a second, and few processes run any.
@@ -448,9 +451,9 @@ class NodeExecutor:
         )
 
         async def run(
-            node: Node, role: SubagentRole, args: Mapping[str, Json], context: CallContext, decided: DecidedCalls
+            node: Node, role: SubagentRole, bound: Bound, context: CallContext, decided: DecidedCalls
         ) -> Succeeded | Failed | Suspended:
-            return await SubagentRunner(dependencies, node, role, args, context, decided).run()
+            return await SubagentRunner(dependencies, node, role, bound, context, decided).run()
 
         return run
 

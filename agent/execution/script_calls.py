@@ -27,14 +27,15 @@ async def calls_of(step: Step, context: ExecutionContext) -> Sequence[Node]:
 
 
 async def decided_calls(calls: Sequence[Node], context: ExecutionContext) -> DecidedCalls | Failed:
-    """Return what became of calls, which all ended."""
+    """Return what became of calls, which all ended; a value that is a file is inline besides."""
     outcomes: dict[Digest, Outcome] = {}
     nodes: dict[Digest, Node] = {}
     for call in calls:
         position, outcome = call.position or Digest(""), context.frontier.outcomes[call.id]
         if isinstance(outcome, Succeeded):
             try:
-                outcome = Succeeded(value=await output_of(context.thread, outcome, context.ports.artifacts))
+                value = await output_of(context.thread, outcome, context.ports.artifacts)
+                outcome = Succeeded(value=value, artifact=outcome.artifact, files=outcome.files)
             except ArtifactMissing:
                 return Failed(error="artifact_missing", message=f"the result of {call.id} is no longer kept")
         outcomes[position], nodes[position] = outcome, call

@@ -74,6 +74,18 @@ class PackedStep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HandedFile:
+    """A file that a lead gives to a worker whole."""
+
+    #: `TURN/NODE/NAME`.
+    name: str
+    #: Of its content then, which no later file of that name changes.
+    digest: Digest
+    #: In bytes.
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Written:
     """Marks a field of a node that plans write. Only the engine sets the others."""
 
@@ -207,6 +219,8 @@ class Node:
     undoes: NodeId | None = None
     #: Which call of its package or subagent the node is (`agent/plan/script_calls.py`); then `item_of` is that.
     position: Digest | None = None
+    #: Of work that a lead hands out: what the lead, or its team, wrote. They come behind `files`.
+    handed: _List[HandedFile] = ()
     #: What a person set in place of a result, as `value`: the node does nothing else than to have it. With `file` it is
     #: kept as a file, which others read by its name.
     given: _Object | None = None
@@ -270,7 +284,8 @@ def call_arguments(node: Node) -> dict[str, Json]:
         case NodeKind.SUBAGENT:
             fields: dict[str, Json] = {"role": node.role, "instruction": node.instruction}
             fields |= {"inputs": dict(node.inputs)} if node.inputs else {}
-            fields |= {"files": list(node.files)} if node.files else {}
+            files: list[Json] = [*node.files, *(file.name for file in node.handed)]
+            fields |= {"files": files} if files else {}
             return fields | ({"expected_artifact": node.expected_artifact} if node.expected_artifact else {})
         case _:
             assert_never(node.kind)

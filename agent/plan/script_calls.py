@@ -53,7 +53,7 @@ class Suspended:
 class DecidedCalls:
     """The calls of a package that people were asked about, and that ended."""
 
-    #: Position -> how it ended; every value is inline.
+    #: Position -> how it ended; every value is inline, also that of an artifact, whose name is there besides.
     outcomes: Mapping[Digest, Outcome] = field(default_factory=dict[Digest, Outcome])
     #: Position -> its node, in the order they were asked.
     nodes: Mapping[Digest, Node] = field(default_factory=dict[Digest, Node])

@@ -3,20 +3,22 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from agent.ids import Digest, NodeId, ToolName
-from agent.plan.file_names import FILES_WRITE, OF_ONE_FILE
+from agent.plan.file_names import FILES_READ, FILES_WRITE, OF_ONE_FILE
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import truncated
-from agent.plan.operations import Node, NodeKind, canonical_json, digest_of
+from agent.plan.operations import HandedFile, Node, NodeKind, canonical_json, digest_of
 from agent.plan.outcomes import INPUT_REQUIRED, ArtifactRef, Failed, Succeeded
-from agent.plan.references import with_literals
+from agent.plan.references import references_in, with_literals
 from agent.plan.script_calls import DecidedCalls, ScriptCall
 from agent.ports import UNKNOWN_MASK, UNREADABLE, AskedCall, OfferedTool
 from agent.reading.egress import confined, guarded, hosts_written
+from agent.reading.validation import MOST_FILES
 from agent.roles import SubagentRole
 from agent.scripts.replay import AsAuthor, as_app, check_arguments, told
-from agent.subagents.dialogue import told_text
+from agent.subagents.dialogue import READ_BYTES, told_text, work_text
 from agent.subagents.files import LENT, SubagentFiles, files_write
 from agent.tool import CallContext, Colour, InputRequired, Registry, Tool, tools_of_role, workers_for
 from agent.tools.call import issue_words
@@ -58,6 +60,7 @@ class SubagentCalls:
         *,
         files: SubagentFiles,
         decided: DecidedCalls,
+        reads_on: bool = False,
         most_nodes: int,
         as_author: AsAuthor = as_app,
     ) -> None:
@@ -78,7 +81,7 @@ class SubagentCalls:
         self._writes = FILES_WRITE in role.tools
         own = [name for name in node.tools if name in allowed]
         #: The tools that reach its own files alone.
-        self._lent = frozenset(LENT if self._writes else ()) - {*own}
+        self._lent = frozenset(LENT if self._writes or self.team or reads_on else ()) - {*own}
         found = (reached.find(name) for name in (*own, *sorted(self._lent)))
         #: Name for the model -> the tool.
         self._tools = _named([tool for tool in found if tool is not None])
@@ -115,7 +118,7 @@ class SubagentCalls:
                 return Told(text=canonical_json({"name": ref.name, "size": ref.size}), file=ref)
             check_arguments(call.args)
             if call.name == HAND_OUT and self.team:
-                return await self._handed_out(call, step, number)
+                return await self._handed_out(calls, step, number)
             tool = self._tools.get(call.name)
             if tool is None:
                 names = ", ".join(offered.name for offered in self.offered) or "none"
@@ -134,9 +137,14 @@ class SubagentCalls:
     def _reading(self, tool: Tool, args: Mapping[str, Json]) -> Mapping[str, Json]:
         """Return the arguments of a call, one of its own files by the name that it has in the thread.
 
+        No more is read at once than it is told of.
+
         Raises:
             ToolCallRefused: the tool reaches its own files alone, and this is none.
         """
+        limit = args.get("limit")
+        if tool.name == FILES_READ and isinstance(limit, int) and args.get("unit", "bytes") == "bytes":
+            args = {**args, "limit": min(limit, READ_BYTES)}
         path = self._files.path(str(args.get("name", ""))) if tool.name in OF_ONE_FILE else None
         if path is not None:
             return {**args, "name": path}
@@ -144,6 +152,18 @@ class SubagentCalls:
             names = ", ".join(self._files.names) or "none so far"
             raise ToolCallRefused(f"{tool.name} reads your own files here, by `name`: {names}")
         return args
+
+    def _handed(self, call: AskedCall, calls: Sequence[AskedCall]) -> tuple[tuple[str, ...], tuple[HandedFile, ...]]:
+        """Return the files that a lead hands out: those that it was given, by reference, and the others.
+
+        Raises:
+            ToolCallRefused: it does not have one of them.
+        """
+        names = dict.fromkeys(map(str, cast("Sequence[Json]", call.args.get("files", ()))))
+        files = [self._files.to_hand_on(name, calls) for name in names]
+        given = (self._node.files[file] for file in files if isinstance(file, int))
+        handed = (file for file in files if isinstance(file, HandedFile))
+        return tuple(dict.fromkeys(given)), tuple(dict.fromkeys(handed))
 
     def _at(self, step: int, number: int) -> Digest:
         return digest_of([self._context.idempotency_key, step, number])
@@ -169,17 +189,19 @@ class SubagentCalls:
                 raise ToolCallRefused(f"one step of a plan may make {self._most_nodes} such calls, and no more")
             self.waiting.append(call)
             return None
-        if call.worker is not None:
-            return _told_of_work(call.worker, told(call.tool, outcome))
+        if call.worker is not None and isinstance(outcome, Succeeded):
+            return Told(text=work_text(call.worker.role, outcome))
         return Told(text=told_text(told(call.tool, outcome)))
 
-    async def _handed_out(self, call: AskedCall, step: int, number: int) -> Told | None:
+    async def _handed_out(self, calls: Sequence[AskedCall], step: int, number: int) -> Told | None:
         """Hand work to another role: a node below this one."""
+        call = calls[number - 1]
         schema = _hand_out(tuple(self.team)).arguments
         if issues := await schema_issues(call.args, schema):
             raise ToolCallRefused(f"bad_arguments: {issues[0].pointer or '/'}: {issues[0].message}")
         role = self.team[str(call.args["role"])]
         expected = str(call.args.get("expected_artifact", ""))
+        given, handed = self._handed(call, calls)
         written = with_literals({"instruction": call.args["instruction"], "inputs": call.args.get("inputs", {})})
         first = " ".join(str(call.args["instruction"]).split())
         worker = Node(
@@ -189,6 +211,9 @@ class SubagentCalls:
             role=role.name,
             instruction=written["instruction"],
             inputs=written["inputs"],
+            files=given,
+            handed=handed,
+            depends_on=tuple(edge for edge in self._node.depends_on if edge.node in _nodes_in(given)),
             expected_artifact=expected,
             tools=tools_of_role(role, self._registry),
             result_schema=role.result_schema,
@@ -202,8 +227,9 @@ class SubagentCalls:
         )
 
 
-def _told_of_work(worker: Node, artifact: Json) -> Told:
-    return Told(text=f"{worker.role} returned:\n{told_text(artifact)}")
+def _nodes_in(files: Sequence[str]) -> frozenset[NodeId]:
+    """Return the nodes whose results files are."""
+    return frozenset(node for text in files for _, reference in references_in(text) for node in reference.nodes)
 
 
 async def _check_schema(tool: Tool, args: Mapping[str, Json]) -> None:
@@ -233,8 +259,8 @@ def _hand_out(roles: tuple[str, ...]) -> OfferedTool:
     return OfferedTool(
         name=HAND_OUT,
         description=(
-            "Hand one piece of work to a member of your team, who sees nothing but this instruction and these inputs, "
-            "and get back their result. Calls in one answer are worked on at the same time."
+            "Hand one piece of work to a member of your team, who sees nothing but this instruction, these inputs and "
+            "these files, and get back their result. Calls in one answer are worked on at the same time."
         ),
         arguments={
             "type": "object",
@@ -242,6 +268,13 @@ def _hand_out(roles: tuple[str, ...]) -> OfferedTool:
                 "role": {"type": "string", "enum": list(roles)},
                 "instruction": {"type": "string", "minLength": 1, "maxLength": 16 * 1024},
                 "inputs": {"type": "object"},
+                "files": {
+                    "type": "array",
+                    "items": {"type": "string", "maxLength": 400},
+                    "maxItems": MOST_FILES,
+                    "description": "Files of yours that they get whole: File 1, say, as you were given it, or the name "
+                    "of one that you or your team wrote.",
+                },
                 "expected_artifact": {"type": "string", "maxLength": 400},
             },
             "required": ["role", "instruction"],

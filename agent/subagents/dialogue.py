@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.plan.json_values import truncated
 from agent.plan.operations import canonical_json
-from agent.plan.outcomes import Failed
+from agent.plan.outcomes import Failed, Succeeded
 from agent.ports import ChatMessage
 from agent.roles import SubagentRole
 from sandbox.script import Json
@@ -19,6 +19,9 @@ MOST_GIVEN_CHARACTERS = 400_000
 
 MOST_TOLD_CHARACTERS = 32 * 1024
 """Of what a tool returned; the middle of a longer text is left out."""
+
+READ_BYTES = MOST_TOLD_CHARACTERS // 2
+"""Of a file, in one call: as JSON it is longer."""
 
 GIVES_UP = "CANNOT:"
 """How an answer begins that is no result."""
@@ -36,24 +39,73 @@ def role_message(role: SubagentRole) -> ChatMessage:
 
 
 def request_message(
-    role: SubagentRole, args: Mapping[str, Json], schema: Mapping[str, Json] | None, team: Sequence[SubagentRole] = ()
+    role: SubagentRole,
+    args: Mapping[str, Json],
+    schema: Mapping[str, Json] | None,
+    team: Sequence[SubagentRole] = (),
+    names: Sequence[str] = (),
 ) -> ChatMessage:
-    """Return the request to a subagent; `args` are its bound arguments, `team` those whom it may hand work to."""
-    files = args.get("files")
-    given = files if isinstance(files, list | tuple) else ()
-    inputs = args.get("inputs")
-    texts = [str(args.get("instruction", "")), _text(inputs) if inputs else "", *map(_text, given)]
-    most = _most_of_each([len(text) for text in texts])
-    instruction, shown_inputs, *files = texts
+    """Return the request to a subagent; `args` are its bound arguments, `team` those whom it may hand work to.
+
+    `names` are those of its files (`Bound.file_names`), by which it reads on in one that is shown in part.
+    """
+    instruction, shown_inputs, *files = _texts(args)
+    most = _most_of_each([len(text) for text in _texts(args)])
+    inputs, named = args.get("inputs"), [*names, *("" for _ in files)]
     sections = [
         ("Instruction", truncated(instruction, most)),
         ("Inputs", _shown(shown_inputs, most) if inputs else ""),
-        *((f"File {number}", _shown(content, most)) for number, content in enumerate(files, start=1)),
+        *((f"File {at + 1}", _file(value, most, named[at])) for at, value in enumerate(_files(args))),
         ("Your team", "\n".join(f"- {one.name} ({one.purpose})" for one in team)),
         ("What you return", _wanted(str(args.get("expected_artifact", "")), schema)),
         ("Rules", _rules(role)),
     ]
     return ChatMessage(by="human", text="\n\n".join(f"## {title}\n{text}" for title, text in sections if text))
+
+
+def _files(args: Mapping[str, Json]) -> Sequence[Json]:
+    files = args.get("files")
+    return files if isinstance(files, list | tuple) else ()
+
+
+def _texts(args: Mapping[str, Json]) -> list[str]:
+    """Return what a subagent is given as texts: instruction, inputs, then each file."""
+    inputs = args.get("inputs")
+    return [str(args.get("instruction", "")), _text(inputs) if inputs else "", *map(_text, _files(args))]
+
+
+def shows_all(args: Mapping[str, Json]) -> bool:
+    """Return whether a request shows all that the subagent was given."""
+    lengths = [len(text) for text in _texts(args)]
+    return max(lengths) <= _most_of_each(lengths)
+
+
+def _file(value: Json, most: int, name: str) -> str:
+    """Return a file; of one that is too long, whose name is known, the beginning, and how to read on."""
+    text, (path, _, part) = _text(value), name.partition("#")
+    if len(text) <= most or not path:
+        return _shown(text, most)
+    if part:
+        return f"{_shown(text, most)}\nIts middle is left out. It is {part} of {path}, which files_read reads."
+    return _beginning(value, most, path)
+
+
+def _beginning(value: Json, most: int, path: str) -> str:
+    """Return the beginning of what is stored under a name, and how to read on."""
+    stored = _stored(value)
+    return f"{_shown(stored[:most], most)}\n{_goes_on(path, stored, most)}"
+
+
+def _goes_on(path: str, stored: str, shown: int) -> str:
+    at, size = len(stored[:shown].encode()), len(stored.encode())
+    return (
+        f'That was its beginning. Read on with files_read: {{"name": "{path}", "offset": {at}}}; it has {size} bytes.'
+    )
+
+
+def _stored(value: Json) -> str:
+    """Return a value as a file has it."""
+    return value if isinstance(value, str) else canonical_json(value)
 
 
 def _rules(role: SubagentRole) -> str:
@@ -103,7 +155,20 @@ def correction(issue: str) -> ChatMessage:
 
 def told_text(value: Json) -> str:
     """Return what a tool returned, as a model reads it."""
-    return truncated(value if isinstance(value, str) else canonical_json(value), MOST_TOLD_CHARACTERS)
+    return truncated(_stored(value), MOST_TOLD_CHARACTERS)
+
+
+def work_text(worker: str, result: Succeeded) -> str:
+    """Return what a lead reads of work that it handed out; of a long result the beginning, and how to read on.
+
+    The result is inline, and named besides where it is a file.
+    """
+    stored, path = _stored(result.value), result.artifact.name if result.artifact else ""
+    text = told_text(stored)
+    if len(stored) > MOST_TOLD_CHARACTERS and "/" in path:
+        text = f"{stored[:MOST_TOLD_CHARACTERS]}\n\n{_goes_on(path, stored, MOST_TOLD_CHARACTERS)}"
+    kept = ", ".join(f"{ref.name} ({ref.size} bytes)" for ref in result.files)
+    return f"{worker} returned:\n{text}" + (f"\n\nIt kept: {kept}" if kept else "")
 
 
 def given_up(answer: str) -> Failed | None:

@@ -1,4 +1,6 @@
-"""The files of one subagent: those it writes, kept at once, and read again in part by the names it knows.
+"""The files of one subagent: those it was given, those its team made, and those it writes, which are kept at once.
+
+It reads them in part by the names it knows, and a lead hands them on.
 
 A file is stored before what the subagent is told of it is a row of the journal. A process that dies in between leaves
 the file, and the one that goes on writes the same text under the same name.
@@ -20,7 +22,9 @@ from agent.plan.file_names import (
     WRITTEN_FILES,
     file_to_write,
 )
-from agent.plan.outcomes import ArtifactRef
+from agent.plan.operations import HandedFile
+from agent.plan.outcomes import ArtifactRef, Succeeded
+from agent.plan.script_calls import DecidedCalls
 from agent.ports import Artifacts, AskedCall, OfferedTool
 from agent.subagents.journal import Journal
 from agent.tool import CallContext
@@ -46,14 +50,26 @@ class WrittenFile:
 
 
 class SubagentFiles:
-    """Writes the files of a subagent, and knows them by name."""
+    """Writes the files of a subagent, and knows its own by name.
+
+    `given` are the names of the files that it was given, as in `Bound.file_names`; `made` is what its calls that became
+    nodes returned and kept.
+    """
 
     def __init__(
-        self, artifacts: Artifacts, context: CallContext, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        artifacts: Artifacts,
+        context: CallContext,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        given: Sequence[str] = (),
+        made: Sequence[ArtifactRef] = (),
     ) -> None:
         self._artifacts = artifacts
         self._context = context
         self._pause = pause
+        self._given = given
+        self._made = {ref.name: ref for ref in made}
         self._writing = asyncio.Lock()
         #: Short name -> the newest file of that name.
         self._written: dict[str, WrittenFile] = {}
@@ -72,13 +88,48 @@ class SubagentFiles:
 
     @property
     def names(self) -> Sequence[str]:
-        """The names in the thread of its own files."""
-        return [ref.name for ref in self.written]
+        """The names in the thread of its own files, each once."""
+        given = (name.partition("#")[0] for name in self._given)
+        return list(dict.fromkeys([*filter(None, given), *self._made, *(ref.name for ref in self.written)]))
 
     def path(self, name: str) -> str | None:
-        """Return the name in the thread of one of its own files, from that or from the short one; None: it is none."""
-        found = self._written.get(_short(name))
-        return found.ref.name if found is not None and name in (found.ref.name, _short(name)) else None
+        """Return the name in the thread of one of its own files; None: it is none.
+
+        `name` is that, the short one of a file that it wrote, or `File N`, as a file that it was given is headed.
+        """
+        if (index := self._index(name)) is not None:
+            return self._given[index].partition("#")[0] or None
+        if (found := self._written.get(name)) is not None:
+            return found.ref.name
+        return name if name in self.names else None
+
+    def _index(self, name: str) -> int | None:
+        """Return the index of a file that it was given; of one given whole also by its name."""
+        headings = [heading(number) for number in range(1, len(self._given) + 1)]
+        if name in headings:
+            return headings.index(name)
+        return self._given.index(name) if name and name in self._given else None
+
+    def to_hand_on(self, name: str, calls: Sequence[AskedCall]) -> "int | HandedFile":
+        """Return a file that a lead hands on: the index among those that it was given, or the file.
+
+        Raises:
+            ToolCallRefused: it has no such file, or a call of the same answer, `calls`, writes it.
+        """
+        if (index := self._index(name)) is not None:
+            return index
+        short = _short(name)
+        if name not in self._made and any(
+            call.name == FILES_WRITE and call.args.get("name") == short for call in calls
+        ):
+            raise ToolCallRefused(f"{name[:80]} is written in the same answer; hand it out in the next one")
+        path = self.path(name)
+        own = {ref.name: ref for ref in self.written}
+        if path is None or (ref := own.get(path) or self._made.get(path)) is None:
+            headings = (heading(number) for number in range(1, len(self._given) + 1))
+            names = ", ".join(dict.fromkeys([*headings, *self._made, *own])) or "none"
+            raise ToolCallRefused(f"you have no file {name[:80]!r} to hand out; you have: {names}")
+        return HandedFile(name=ref.name, digest=ref.digest, size=ref.size)
 
     async def write(self, calls: Sequence[AskedCall], step: int, number: int) -> ArtifactRef:
         """Keep the file that one of an answer's calls writes; `number` is that of the call, from 1.
@@ -111,6 +162,19 @@ class SubagentFiles:
                 continue
             return ref
         raise ToolCallRefused("store_unavailable: the file could not be stored; nothing was kept")
+
+
+def heading(number: int) -> str:
+    """Return how a file is headed that a subagent was given; `number` from 1."""
+    return f"File {number}"
+
+
+def made_by(decided: DecidedCalls) -> Sequence[ArtifactRef]:
+    """Return the files that the calls of a subagent returned and kept which became nodes, in their order."""
+    ended = (decided.outcomes[position] for position in decided.nodes)
+    refs = (ref for one in ended if isinstance(one, Succeeded) for ref in (one.artifact, *one.files))
+    # An output that an earlier version stored is no file: it has no path.
+    return [ref for ref in refs if ref is not None and "/" in ref.name]
 
 
 def file_json(ref: ArtifactRef) -> Mapping[str, Json]:

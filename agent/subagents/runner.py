@@ -29,7 +29,7 @@ from agent.plan.json_values import truncated
 from agent.plan.operations import Node, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Succeeded
 from agent.plan.script_calls import DecidedCalls, Suspended
-from agent.ports import AgentModel, Artifacts, ChatMessage, Progress, SubagentSteps
+from agent.ports import AgentModel, Artifacts, Bound, ChatMessage, Progress, SubagentSteps
 from agent.roles import SubagentRole
 from agent.scripts.replay import AsAuthor, as_app
 from agent.subagents.calls import SubagentCalls, Told
@@ -50,8 +50,9 @@ from agent.subagents.dialogue import (
     json_in,
     request_message,
     role_message,
+    shows_all,
 )
-from agent.subagents.files import FILE, SubagentFiles, file_json
+from agent.subagents.files import FILE, SubagentFiles, file_json, made_by
 from agent.subagents.journal import Journal
 from agent.subagents.trace import trace_of
 from agent.tool import CallContext, Registry
@@ -96,17 +97,19 @@ class SubagentRunner:
         dependencies: SubagentDependencies,
         node: Node,
         role: SubagentRole,
-        args: Mapping[str, Json],
+        bound: Bound,
         context: CallContext,
         decided: DecidedCalls,
     ) -> None:
         self._dependencies = dependencies
         self._node = node
         self._role = role
-        self._args = args
+        self._bound = bound
         self._context = context
         self._journal = Journal(dependencies.steps, context, dependencies.pause)
-        self._files = SubagentFiles(dependencies.artifacts, context, dependencies.pause)
+        self._files = SubagentFiles(
+            dependencies.artifacts, context, dependencies.pause, given=bound.file_names, made=made_by(decided)
+        )
         self._calls = SubagentCalls(
             dependencies.registry,
             node,
@@ -116,6 +119,7 @@ class SubagentRunner:
             dependencies.pause,
             files=self._files,
             decided=decided,
+            reads_on=not shows_all(bound.args),
             most_nodes=dependencies.node_calls,
             as_author=dependencies.as_author,
         )
@@ -161,7 +165,8 @@ class SubagentRunner:
 
     async def _result(self) -> Succeeded | Failed:
         schema = self._node.result_schema
-        request = request_message(self._role, self._args, schema, tuple(self._calls.team.values()))
+        team = tuple(self._calls.team.values())
+        request = request_message(self._role, self._bound.args, schema, team, self._bound.file_names)
         messages: list[AnyMessage] = [HumanMessage(request.text)]
         messages = await self._dialogue(messages)
         outcome = await self._checked(messages[-1].text)

@@ -1,6 +1,7 @@
 """Files of subagents over the wire: what they write stands under Files, for those who may read what it came from."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from agent.plan.file_names import FILE_TOOLS
 from bot.payloads import FILES_ACTION
 from infra.dev.scripted_model.script import ModelRequest, ToolCall
+from sandbox.script import Json
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, rows
 from tests.acceptance.forms import opened, text_of
-from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told, tool
+from tests.acceptance.plans import ANSWERS, ENDS, package, planned, results_told, tool
 from tests.acceptance.roles import Said, call, calls, says, subagent, told
 from tests.acceptance.test_subagents_takeover import running
 
@@ -144,7 +147,8 @@ async def test_plan_that_names_the_tool_of_the_subagents_is_refused_and_told_so(
         await seen.until(answered_and_done, "the answer")
         plans = [request for request in scene.model.requests if request.role in ("planner", "replan")]
         assert "leave 'files_write' out: the role has it, or it has not" in plans[-1].last
-        assert all("files_write(" not in name for name in plans[0].tools)
+        shown = "\n".join(message.text for message in plans[0].messages)
+        assert {*re.findall(r"(?<![\w.])files_\w+", shown)} == FILE_TOOLS, "scripts have it, as tools.files_write"
         assert results_told(scene.model.requests_of("conclude")[-1])["mended"] == "Written."
 
 
@@ -203,3 +207,212 @@ async def test_worker_killed_beside_a_written_file_leaves_one_file_and_asks_no_m
         assert told(asked[-1])[0] == f'{{"name":"1/job/main.py","size":{len(MAIN)}}}'
         assert json.loads(told(asked[-1])[1])["text"] == MAIN
     assert await rows(database_url, "SELECT name, size FROM files") == [("1/job/main.py", len(MAIN))]
+
+
+CHIEF = {"prompt": "You lead a team.", "lead": True, "roles": ["writer", "critic"], "steps": 6}
+READER = {"prompt": "You read."}
+
+
+def _roles(**roles: Mapping[str, Any]) -> Configure:
+    def configured(table: dict[str, Any]) -> None:
+        table["roles"] = {**roles}
+
+    return configured
+
+
+def _request(request: ModelRequest) -> str:
+    return request.messages[1].text
+
+
+async def test_lead_hands_on_files_that_it_was_given_and_that_it_wrote_and_no_others(
+    database_url: URL, tmp_path: Path
+) -> None:
+    scripts = [
+        planned(
+            tool("look", "calculate", {"expression": "6 * 7"}),
+            tool("other", "calculate", {"expression": "6 * 8"}),
+            subagent("lead", "chief", "Make a report", files=["${look#/value}"], depends_on=["other"]),
+        ),
+        says(
+            "chief",
+            calls(
+                write("notes.md", "# Notes of the lead"),
+                call("hand_out", role="writer", instruction="Too early", files=["notes.md"]),
+                call("hand_out", role="writer", instruction="Not yours", files=["File 1", "1/other/other.json"]),
+            ),
+            calls(call("hand_out", role="writer", instruction="Write it", files=["File 1", "notes.md", "File 1"])),
+            _joined,
+        ),
+        says("writer", "Written."),
+        ENDS,
+        ANSWERS,
+    ]
+    chief = {**CHIEF, "tools": ["files_write"]}
+    async with (
+        app_scene(database_url, tmp_path, scripts, configuration=_roles(chief=chief)) as scene,
+        scene.asked("a report") as seen,
+    ):
+        await seen.until(answered_and_done, "the answer")
+        (written,) = scene.model.requests_of("writer")
+        assert "## File 1\n```\n42\n```" in _request(written)
+        assert "## File 2\n```\n# Notes of the lead\n```" in _request(written)
+        assert "File 3" not in _request(written)
+        result = results_told(scene.model.requests_of("conclude")[-1])["lead"]
+        _, early, strange, returned = result.split(" / ")
+        assert early == "notes.md is written in the same answer; hand it out in the next one"
+        assert strange.startswith("you have no file '1/other/other.json' to hand out; you have: File 1")
+        assert returned == "writer returned:\nWritten."
+
+
+LINES = "".join(f"line {number} of what was found\n" for number in range(3_000))
+
+
+async def test_lead_reads_on_in_a_long_result_of_its_team_and_hands_it_on_whole(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def reads_on(request: ModelRequest) -> Said:
+        words = told(request)[0]
+        assert words.startswith("writer returned:\nline 0 of")
+        assert "line 2999 of" not in words
+        _, _, wanted = words.partition("Read on with files_read: ")
+        read: dict[str, Json] = json.loads(wanted.partition("; it has")[0])
+        assert LINES.encode()[: int(str(read["offset"]))].decode() in words
+        return calls(
+            ToolCall(name="files_read", arguments={**read, "limit": 60_000}),  # more than it would be told of
+            call("files_grep", name=str(read["name"]), pattern="line 2999 of"),
+            call("files_read", name="1/note/note.txt"),
+        )
+
+    def hands_on(request: ModelRequest) -> Said:
+        _, rest, found, strange = told(request)
+        part = json.loads(rest)
+        assert part["text"] == LINES.encode()[part["offset"] : part["next"]].decode()
+        assert part["next"] - part["offset"] == 16 * 1024
+        assert [match["line"] for match in json.loads(found)["matches"]] == [3000]
+        assert strange == "files_read reads your own files here, by `name`: 1/lead-0/lead-0.txt"
+        return calls(call("hand_out", role="critic", instruction="Judge it", files=["1/lead-0/lead-0.txt"]))
+
+    scripts = [
+        planned(
+            subagent("note", "writer", "Write beside it"), subagent("lead", "chief", "Make it", depends_on=["note"])
+        ),
+        says(
+            "chief",
+            calls(call("hand_out", role="writer", instruction="Write a lot")),
+            reads_on,
+            hands_on,
+            lambda request: told(request)[-1],
+        ),
+        says("writer", LINES),
+        says("critic", {"passes": True, "faults": []}),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, configuration=_roles(chief=CHIEF)) as scene,
+        scene.asked("a report") as seen,
+    ):
+        await seen.until(answered_and_done, "the answer")
+        assert {*scene.model.requests_of("chief")[0].tools} == {"hand_out", "files_read", "files_grep"}
+        assert LINES.strip() in _request(scene.model.requests_of("critic")[0])
+        assert (
+            results_told(scene.model.requests_of("conclude")[-1])["lead"]
+            == 'critic returned:\n{"faults":[],"passes":true}'
+        )
+
+
+async def test_lead_is_told_which_files_its_team_kept_and_hands_them_on_over_a_restart(
+    database_url: URL, tmp_path: Path
+) -> None:
+    scripts = [
+        planned(subagent("lead", "chief", "Make it")),
+        says(
+            "chief",
+            calls(call("hand_out", role="coder", instruction="Write it")),
+            calls(call("slack_post_message", channel="#incidents", text="It is written")),
+            calls(call("hand_out", role="critic", instruction="Judge it", files=["1/lead-0/main.py"])),
+            lambda request: told(request)[0],
+        ),
+        says("coder", calls(write("main.py", MAIN)), "Written."),
+        says("critic", {"passes": True, "faults": []}),
+        ENDS,
+        ANSWERS,
+    ]
+    chief = {**CHIEF, "roles": ["coder", "critic"], "tools": ["slack_post_message"]}
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_roles(chief=chief)) as scene,
+        scene.asked("a report") as seen,
+    ):
+        await seen.until(lambda seen: bool(seen.cards()), "the card")
+        await scene.stop_app()
+        await scene.start_app()
+        assert await scene.click(seen, "Grace", "approved")
+        await seen.until(answered_and_done, "the answer")
+        assert f"## File 1\n```\n{MAIN}\n```" in _request(scene.model.requests_of("critic")[0])
+        kept = f"coder returned:\nWritten.\n\nIt kept: 1/lead-0/main.py ({len(MAIN)} bytes)"
+        assert results_told(scene.model.requests_of("conclude")[-1])["lead"] == kept
+        assert [len(scene.model.requests_of(role)) for role in ("chief", "coder", "critic")] == [4, 2, 1]
+
+
+async def test_worker_that_was_handed_a_personal_file_writes_personal_ones(database_url: URL, tmp_path: Path) -> None:
+    scripts = [
+        planned(
+            tool("notes", "slack_read_channel", {"channel": "#ops"}),
+            subagent("lead", "chief", "Make a report", files=["${notes}"]),
+        ),
+        says("chief", calls(call("hand_out", role="coder", instruction="Write it", files=["File 1"])), "Done."),
+        says("coder", calls(write("main.py", MAIN)), "Written."),
+        ENDS,
+        ANSWERS,
+    ]
+    chief = {**CHIEF, "roles": ["coder"]}
+    async with app_scene(database_url, tmp_path, scripts, configuration=_roles(chief=chief)) as scene:
+        await scene.people.post("Ada", "ops", LONG)
+        async with scene.asked("what was it") as seen:
+            await seen.until(answered_and_done, "the answer")
+            assert "incident notes" in _request(scene.model.requests_of("coder")[0])
+    marks = {name: (personal, outside) for name, personal, outside in await rows(database_url, MARKS)}
+    assert marks["1/lead-0/main.py"] == ([["slack_read_channel", "U0ADA"]], True)
+
+
+MAKES = """
+def main(inputs):
+    return "".join("line %d of what was found\\n" % number for number in range(20000))
+"""
+
+
+async def test_subagent_reads_on_in_a_given_file_that_is_too_long_to_be_shown(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def reads_on(request: ModelRequest) -> Said:
+        words = _request(request)
+        assert "line 0 of" in words
+        assert "line 19999 of" not in words
+        _, _, wanted = words.partition("Read on with files_read: ")
+        read: dict[str, Json] = json.loads(wanted.partition("; it has")[0])
+        return calls(
+            ToolCall(name="files_read", arguments={**read, "limit": 100}),
+            call("files_grep", name="File 1", pattern="line 19999 of"),
+        )
+
+    scripts = [
+        planned(package("make", MAKES), subagent("look", "reader", "Look at it", files=["${make}"])),
+        says("reader", reads_on, _joined),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, configuration=_roles(reader=READER)) as scene,
+        scene.asked("look at it") as seen,
+    ):
+        await seen.until(answered_and_done, "the answer")
+        asked = scene.model.requests_of("reader")[0]
+        assert {*asked.tools} == {"files_read", "files_grep"}
+        shown = _request(asked).partition("```\n")[2].partition("\n```\nThat was its beginning.")[0]
+        rest, found = map(json.loads, results_told(scene.model.requests_of("conclude")[-1])["look"].split(" / "))
+        assert (shown + rest["text"]).endswith(LINES_OF_MAKES[len(shown) : len(shown) + 100])
+        assert LINES_OF_MAKES.startswith(shown)
+        assert [match["line"] for match in found["matches"]] == [20_000]
+
+
+LINES_OF_MAKES = "".join(f"line {number} of what was found\n" for number in range(20_000))

@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 from sqlalchemy import URL
@@ -70,21 +72,38 @@ def dialogue(seed: int, worker: int | None = None) -> Sequence[Sequence[Asked]]:
             if kind == "files_write":
                 asked.append((kind, {"name": f"{rng.randint(1, 3)}.md", "text": "x" * rng.randint(1, 9)}))
             elif kind == "hand_out" and handed_out < 3:
-                asked.append((kind, {"role": "worker", "instruction": f"seed {seed}/{handed_out} of it"}))
+                work: dict[str, Json] = {"role": "worker", "instruction": f"seed {seed}/{handed_out} of it"}
+                asked.append((kind, {**work, "files": list(files_of(answers))[:1]} if files_of(answers) else work))
                 handed_out += 1
             elif kind == "change":
                 asked.append((kind, {"n": rng.randint(0, 9)}))
             else:
                 asked.append(("look", {"n": rng.randint(0, 9)}))
-        answers.append(asked)
+        answers.append([one for one in asked if not _writes_what_is_handed_out(one, asked)])
     return answers
+
+
+def _writes_what_is_handed_out(one: Asked, answer: Sequence[Asked]) -> bool:
+    """Return whether a call writes a file that another one of its answer hands out, which is refused."""
+    handed: set[str] = {str(name) for _, args in answer for name in cast("list[Json]", args.get("files", []))}
+    return one[1].get("name") in handed
 
 
 def expected(seed: int, worker: int | None = None) -> str:
     """Return the result of a subagent: what it was told, answer by answer."""
     node = LEAD if worker is None else NodeId(f"{LEAD}-{_place_of(seed, worker)}")
     told = [_told(seed, node, asked, answer) for answer in dialogue(seed, worker) for asked in answer]
-    return json.dumps(told)
+    return json.dumps(told + ([] if worker is None else _handed(seed, worker)))
+
+
+def _handed(seed: int, worker: int) -> list[str]:
+    """Return the texts of the files that a worker was handed: those of the answers before."""
+    answers = dialogue(seed)
+    for at, asked in enumerate(answers):
+        for kind, args in asked:
+            if kind == "hand_out" and f"seed {seed}/{worker} " in str(args["instruction"]):
+                return [files_of(answers[:at])[str(name)] for name in cast("list[Json]", args.get("files", []))]
+    raise AssertionError("nobody has this work")
 
 
 def _place_of(seed: int, worker: int) -> int:
@@ -96,9 +115,14 @@ def _place_of(seed: int, worker: int) -> int:
 
 def files(seed: int, worker: int | None = None) -> Mapping[str, str]:
     """Return the files that a subagent, or one of its workers, leaves: short name -> text."""
+    return files_of(dialogue(seed, worker))
+
+
+def files_of(answers: Sequence[Sequence[Asked]]) -> Mapping[str, str]:
+    """Return the files that answers leave: short name -> text."""
     return {
         str(args["name"]): str(args["text"])
-        for answer in dialogue(seed, worker)
+        for answer in answers
         for kind, args in answer
         if kind == "files_write" and _is_only(args["name"], answer)
     }
@@ -120,7 +144,11 @@ def _told(seed: int, node: NodeId, asked: Asked, beside: Sequence[Asked]) -> str
             return "a person rejected this call: no, thanks" if n == 3 else "null"
         case _:
             number = int(str(asked[1]["instruction"]).partition("/")[2].split()[0])
-            return f"worker returned:\n{expected(seed, number)}"
+            place = _place_of(seed, number)
+            kept = ", ".join(
+                f"1/{LEAD}-{place}/{name} ({len(text)} bytes)" for name, text in files(seed, number).items()
+            )
+            return f"worker returned:\n{expected(seed, number)}" + (f"\n\nIt kept: {kept}" if kept else "")
 
 
 def answer(request: ModelRequest) -> Reply | str:
@@ -132,7 +160,8 @@ def answer(request: ModelRequest) -> Reply | str:
     if given < len(answers):
         return ToolCalls(calls=[ToolCall(name=name, arguments=args) for name, args in answers[given]])
     told = [message.text for message in request.messages if message.role == "tool"]
-    return json.dumps(["null" if text == CONFIRMED else text for text in told])
+    given = re.findall(r"## File 1\n```\n(x+)\n```", request.messages[1].text)
+    return json.dumps([*("null" if text == CONFIRMED else text for text in told), *given])
 
 
 @dataclass(kw_only=True)

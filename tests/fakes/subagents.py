@@ -13,7 +13,7 @@ from agent.plan.files import FileOrigin
 from agent.plan.operations import Node, NodeKind
 from agent.plan.outcomes import Failed, Outcome, Succeeded
 from agent.plan.script_calls import DecidedCalls, Suspended, call_nodes
-from agent.ports import Artifacts, AskedCall, ChatMessage, OfferedTool
+from agent.ports import Artifacts, AskedCall, Bound, ChatMessage, OfferedTool
 from agent.roles import SubagentRole
 from agent.subagents.runner import SubagentDependencies, SubagentRunner
 from agent.tool import CallContext, Colour, InputAsked, InputRequired, Registry, Tool
@@ -110,6 +110,11 @@ class Bench:
     looked: list[Json] = field(default_factory=list[Json])
     #: Whether the author must connect an account before the green tool can be called.
     unconnected: bool = False
+    #: Bound arguments besides role and instruction, and the names of its files.
+    given: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    file_names: tuple[str, ...] = ()
+    #: Tools besides the two.
+    tools: Sequence[Tool] = ()
     nodes: list[Node] = field(default_factory=list[Node])
     ended: dict[Digest, Outcome] = field(default_factory=dict[Digest, Outcome])
 
@@ -139,7 +144,7 @@ class Bench:
             Tool(name=ToolName("look"), description="look", arguments=schema, colour=green, call=self._look),
             Tool(name=ToolName("change"), description="change", arguments=schema, colour=red, call=self._never),
         ]
-        return Registry(tools, [self.role, *self.roles])
+        return Registry([*tools, *self.tools], [self.role, *self.roles])
 
     async def run(self) -> Succeeded | Failed | Suspended:
         """Run the subagent once, from its journal on."""
@@ -156,7 +161,10 @@ class Bench:
         )
         decided = DecidedCalls(outcomes=self.ended, nodes={node.position or Digest(""): node for node in self.nodes})
         args: Mapping[str, Json] = {"role": self.node.role, "instruction": self.node.instruction}
-        return await SubagentRunner(dependencies, self.node, self.role, args, CONTEXT, decided).run()
+        bound = Bound(
+            tool=ToolName("subagent"), args={**args, **self.given}, digest=Digest("d"), file_names=self.file_names
+        )
+        return await SubagentRunner(dependencies, self.node, self.role, bound, CONTEXT, decided).run()
 
     def decide(self, suspended: Suspended, outcome: Callable[[Node], Outcome]) -> Sequence[Node]:
         """End the calls of a suspended run."""

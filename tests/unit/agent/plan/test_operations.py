@@ -12,6 +12,7 @@ from agent.plan.operations import (
     Add,
     Cancel,
     Dependency,
+    HandedFile,
     Node,
     NodeKind,
     On,
@@ -91,6 +92,7 @@ FULL = Node(
 NEWER = replace(
     FULL,
     position=Digest("0"),
+    handed=(HandedFile(name="1/lead/a.md", digest=Digest("1"), size=2),),
     files=("${c}", "${d#/x}"),
     expected_artifact="a note",
     given={"value": 1},

@@ -1,17 +1,26 @@
 """Files of a subagent: what is kept, what is refused, and what another run of it knows again."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+import pytest
 
 from agent.errors import StoreUnavailable
-from agent.ids import Digest, ThreadId, ToolName
-from agent.plan.file_names import FILES_WRITE
+from agent.ids import Digest, NodeId, ThreadId, ToolName
+from agent.plan.file_names import FILES_GREP, FILES_READ, FILES_WRITE
 from agent.plan.files import FileOrigin
+from agent.plan.operations import Dependency, HandedFile, On
 from agent.plan.outcomes import ArtifactRef, Succeeded
 from agent.plan.script_calls import Suspended
+from agent.ports import ChatMessage
 from agent.roles import SubagentRole
+from agent.subagents.dialogue import MOST_GIVEN_CHARACTERS, request_message
+from agent.tool import CallContext, Colour, Tool
+from sandbox.script import Json
 from tests.fakes.ports_in_memory import ArtifactsInMemory
-from tests.fakes.subagents import Bench, asks, says
+from tests.fakes.subagents import ROLE, Bench, asks, says
 
 WRITER = SubagentRole(name="worker", prompt="Write.", tools=(FILES_WRITE, "change"))
 
@@ -124,3 +133,96 @@ async def test_tool_of_the_subagents_is_no_tool_of_its_node() -> None:
     await bench.run()
     assert FILES_WRITE in {tool.name for tool in bench.offered[0]}
     assert bench.registry().find(ToolName(FILES_WRITE)) is None
+
+
+LEAD = SubagentRole(name="worker", prompt="Lead.", lead=True, roles=("helper",), tools=(FILES_WRITE,))
+HELPER = SubagentRole(name="helper", prompt="Help.")
+
+
+def _hands_out(*files: str) -> tuple[str, dict[str, Json]]:
+    return "hand_out", {"role": "helper", "instruction": "Help", "files": [*files]}
+
+
+def _lead(*answers: ChatMessage, names: Sequence[str] = ("1/a/a.txt", "")) -> Bench:
+    bench = Bench(role=LEAD, roles=[HELPER], answers=answers, file_names=tuple(names))
+    edges = (Dependency(node=NodeId("a")), Dependency(node=NodeId("b"), on=On.FINISHED), Dependency(node=NodeId("c")))
+    bench.node = replace(bench.node, files=("${a}", "${b#/x}"), depends_on=edges)
+    return bench
+
+
+@pytest.mark.parametrize("name", ["File 1", "1/a/a.txt"])
+async def test_given_file_is_handed_out_by_its_reference_whatever_it_is_called(name: str) -> None:
+    bench = _lead(asks(_hands_out(name, "File 2", name)), says("Done."))
+    suspended = await bench.run()
+    assert isinstance(suspended, Suspended)
+    (node,) = bench.decide(suspended, lambda _: Succeeded(value="helped"))
+    assert (node.files, node.handed) == (("${a}", "${b#/x}"), ())
+    assert node.depends_on == (Dependency(node=NodeId("a")), Dependency(node=NodeId("b"), on=On.FINISHED))
+
+
+async def test_written_file_is_handed_out_as_it_was_then() -> None:
+    bench = _lead(asks(_write("n.md", "1")), asks(_hands_out("n.md")), asks(_write("n.md", "2")), says("Done."))
+    suspended = await bench.run()
+    assert isinstance(suspended, Suspended)
+    (node,) = bench.decide(suspended, lambda _: Succeeded(value="helped"))
+    first = Digest(sha256(b"1").hexdigest())
+    assert node.handed == (HandedFile(name="1/n/n.md", digest=first, size=1),)
+    assert isinstance(await bench.run(), Succeeded)
+    assert bench.nodes[0].handed[0].digest == first
+
+
+async def test_files_and_long_results_of_the_team_are_handed_out_too() -> None:
+    result = ArtifactRef(digest=Digest("r"), name="1/n-0/n-0.txt", size=40_000, media_type="text/plain", head="")
+    kept = replace(result, digest=Digest("k"), name="1/n-0/k.md", size=5)
+    bench = _lead(asks(_hands_out()), asks(_hands_out("1/n-0/n-0.txt", "1/n-0/k.md")), says("Done."))
+    suspended = await bench.run()
+    assert isinstance(suspended, Suspended)
+    bench.decide(suspended, lambda _: Succeeded(value="y" * 40_000, artifact=result, files=(kept,)))
+    again = await bench.run()
+    assert isinstance(again, Suspended)
+    (worker,) = [call.worker for call in again.calls]
+    assert worker is not None
+    assert [file.digest for file in worker.handed] == ["r", "k"]
+    told = _told(bench)[0]
+    assert told.startswith("helper returned:\nyyyy")
+    assert told.endswith(
+        'That was its beginning. Read on with files_read: {"name": "1/n-0/n-0.txt", "offset": 32768}; it has 40000 '
+        "bytes.\n\nIt kept: 1/n-0/k.md (5 bytes)"
+    )
+
+
+@pytest.mark.parametrize("name", ["File 3", "File 0", "1/b/b.txt", "n.md", ""])
+async def test_file_that_a_lead_does_not_have_is_refused(name: str) -> None:
+    bench = _lead(asks(_hands_out(name)), says("Done."))
+    assert isinstance(await bench.run(), Succeeded)
+    assert _told(bench) == [f"you have no file {name!r} to hand out; you have: File 1, File 2"]
+
+
+def test_file_that_is_shown_in_part_says_how_to_read_on() -> None:
+    text = "é" * (MOST_GIVEN_CHARACTERS + 1)
+    shown = request_message(ROLE, {"instruction": "x", "files": [text]}, None, names=["1/a/a.txt"]).text
+    assert f'files_read: {{"name": "1/a/a.txt", "offset": {2 * (MOST_GIVEN_CHARACTERS - 1)}}}' in shown
+    part = request_message(ROLE, {"instruction": "x", "files": [text]}, None, names=["1/a/a.json#/x"]).text
+    assert "Its middle is left out. It is /x of 1/a/a.json, which files_read reads." in part
+    unnamed = request_message(ROLE, {"instruction": "x", "files": [text]}, None).text
+    assert "files_read" not in unnamed
+
+
+@pytest.mark.parametrize(("characters", "lent"), [(10, False), (MOST_GIVEN_CHARACTERS + 1, True)])
+async def test_tools_that_read_its_own_files_are_lent_where_one_is_shown_in_part(characters: int, lent: bool) -> None:
+    tools = [
+        Tool(name=name, description="", arguments={"type": "object"}, colour=Colour.GREEN, call=_read)
+        for name in (FILES_READ, FILES_GREP)
+    ]
+    given: dict[str, Json] = {"files": ["x" * characters]}
+    reads = [(FILES_READ, {"name": "File 1", "limit": 60_000}), (FILES_READ, {"name": "1/b/b.txt"})]
+    answers = [asks(*reads, (FILES_GREP, {"pattern": "x"})), says("Done.")]
+    bench = Bench(answers=answers, tools=tools, given=given, file_names=("1/a/a.txt",))
+    assert isinstance(await bench.run(), Succeeded)
+    own = "reads your own files here, by `name`: 1/a/a.txt"
+    expected = ['{"limit":16384,"name":"1/a/a.txt"}', f"files_read {own}", f"files_grep {own}"]
+    assert (_told(bench) == expected) == lent
+
+
+async def _read(_context: CallContext, args: Mapping[str, Json]) -> Json:
+    return dict(args)
