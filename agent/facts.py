@@ -1,4 +1,4 @@
-"""Long-term memory: facts that people asked to remember, where each may be read, and the words that ask for one. Pure.
+"""Long-term memory: facts that people asked to remember, and where each may be read. Pure.
 
 A fact stands in a namespace: a person's in one channel, a person's everywhere, a channel's or the team's. Nothing that
 was said in a private channel or a direct message is read in any other place.
@@ -50,12 +50,6 @@ _TELLING_CHARACTERS = 4
 _ENOUGH_WORDS = 3
 """Of a fact; who says so many that nobody asked with says something of it."""
 
-_OPTION = r"for (?:me everywhere|me|this channel|the channel|the team|everybody|[0-9]{1,4} days?)"
-_WISH = re.compile(rf"(?:please )?remember(?P<options>(?: {_OPTION}){{0,2}}),? that:? (?P<text>.+)", re.IGNORECASE)
-_ADDITION = re.compile(rf"(?P<options>(?:{_OPTION}(?: |: )){{0,2}})(?:that:? )?(?P<text>.+)", re.IGNORECASE)
-_ONE_OPTION = re.compile(_OPTION, re.IGNORECASE)
-_SENTENCE_GOES_ON = re.compile(r"[.!…]['\")\]]? [^ ]|[。！].")
-_WEB_ADDRESS = re.compile(r"https?://[^\s>]+")
 _WORD = re.compile(r"[^\W_]+")
 _COMMON = frozenset(
     _WORD.findall(
@@ -234,57 +228,6 @@ def may_change(fact: Fact, person: UserId, *, in_channel: bool, is_admin: bool) 
     if fact.scope is FactScope.CHANNEL:
         return in_channel
     return fact.by == person or is_admin
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What a person asks to remember."""
-
-    text: str
-    #: None: they did not say.
-    scope: FactScope | None = None
-    #: None: they did not say.
-    days: int | None = None
-
-
-def read_wish(message: str) -> Wish | None:
-    """Return what a message asks to remember; None: it asks for something else, or for more.
-
-    It is one sentence and no question: a model reads everything else.
-    """
-    found = _WISH.fullmatch(one_line(message))
-    return _wish(found) if found is not None and _is_statement(message) else None
-
-
-def _is_statement(message: str) -> bool:
-    """Return whether a text is one sentence, and no question. A line that begins small goes on with the one before."""
-    text = _WEB_ADDRESS.sub(lambda found: found[0][-1], message)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    asks = any(mark in text for mark in "?？")
-    return not asks and all(line[0].islower() for line in lines[1:]) and not _SENTENCE_GOES_ON.search(one_line(text))
-
-
-def read_addition(words: str) -> Wish | None:
-    """Return what a command's words ask to remember; None: they are empty."""
-    found = _ADDITION.fullmatch(one_line(words))
-    return None if found is None else _wish(found)
-
-
-def _wish(found: re.Match[str]) -> Wish:
-    scope, days = None, None
-    for option in _ONE_OPTION.findall(found["options"]):
-        match option.lower().split()[1:]:
-            case ["me", "everywhere"]:
-                scope = FactScope.EVERYWHERE
-            case ["me"]:
-                scope = FactScope.ME
-            case [_, "channel"]:
-                scope = FactScope.CHANNEL
-            case [number, "day" | "days"]:
-                days = min(int(number), MOST_DAYS)
-            case _:
-                scope = FactScope.TEAM
-    return Wish(text=found["text"], scope=scope, days=days)
 
 
 def one_line(text: str) -> str:

@@ -406,17 +406,16 @@ MEMORY_NOT_HERE = "Only people in this channel can see what is remembered here."
 MEMORY_UNCHECKED = "Slack didn't tell me who can read this channel, so I remembered nothing. Please try again."
 FROM_MEMORY = "From memory"
 UNTOLD_FACT = "something that may not be read here"
-FACT_SCOPES: dict[FactScope, str] = {
-    FactScope.ME: "Yours, here",
-    FactScope.EVERYWHERE: "Yours, everywhere",
-    FactScope.CHANNEL: "This channel's",
-    FactScope.TEAM: "The team's",
+FACT_SHARED: dict[FactScope, str] = {
+    FactScope.ME: "only with you, and only here",
+    FactScope.EVERYWHERE: "only with you, wherever you ask",
+    FactScope.CHANNEL: "with everybody in this channel, and nowhere else",
+    FactScope.TEAM: "with the whole team",
 }
-FACT_FOR: dict[FactScope, str] = {
-    FactScope.ME: "for you, here",
-    FactScope.EVERYWHERE: "for you, everywhere",
-    FactScope.CHANNEL: "for this channel",
-    FactScope.TEAM: "for the team",
+FACT_SHARED_THERE: dict[FactScope, str] = {
+    **FACT_SHARED,
+    FactScope.ME: "only with you, and only there",
+    FactScope.CHANNEL: "with everybody in that channel, and nowhere else",
 }
 FACT_REFUSALS: dict[FactRefusal, str] = {
     FactRefusal.EMPTY: "There is nothing in that to remember.",
@@ -1473,7 +1472,18 @@ def group_refused(counted_clicks: int, of: int, reasons: Iterable[str]) -> str:
 def fact_kept(fact: str, id: str, scope: FactScope, until: str) -> str:
     """Say what is remembered from now on; `fact` is ready mrkdwn, `until` a time or empty."""
     lasting = f" until {until}" if until else ""
-    return f"I'll remember {FACT_FOR[scope]}{lasting}: “{fact}”. `/greenlight memory forget {id}` makes me forget it."
+    shared = f"I share it {FACT_SHARED[scope]}."
+    return f"I'll remember{lasting}: “{fact}”. {shared} `/greenlight memory forget {id}` makes me forget it."
+
+
+def facts_shared(scope: FactScope) -> str:
+    """Return the heading of the facts of a place: with whom they are shared."""
+    return f"Shared {FACT_SHARED[scope]}"
+
+
+def fact_shared_there(scope: FactScope) -> str:
+    """Say with whom a fact is shared that was said elsewhere."""
+    return f"shared {FACT_SHARED_THERE[scope]}"
 
 
 def fact_corrected(fact: str) -> str:

@@ -18,7 +18,7 @@ def memory_message(facts: Sequence[Fact], page: int = 1) -> Rendered:
     """Return what is remembered and may be read in a place, by whose it is: so many on a page, from page 1."""
     if not facts:
         return words_only(wording.MEMORY_EMPTY)
-    return rendered(wording.MEMORY_TITLE, sections(_lines(facts, page, wording.FACT_SCOPES)))
+    return rendered(wording.MEMORY_TITLE, sections(_lines(facts, page)))
 
 
 def own_memory_message(facts: Sequence[Fact], page: int = 1) -> Rendered:
@@ -67,11 +67,11 @@ def _on(page: int, facts: Sequence[Fact]) -> Sequence[Fact]:
     return facts[(page - 1) * MOST_FACTS : page * MOST_FACTS]
 
 
-def _lines(facts: Sequence[Fact], page: int, headings: dict[FactScope, str]) -> Iterator[str]:
+def _lines(facts: Sequence[Fact], page: int) -> Iterator[str]:
     shown = _on(page, facts)
-    for scope, heading in headings.items():
+    for scope in FactScope:
         if some := [fact for fact in shown if fact.scope is scope]:
-            yield f"*{heading}*"
+            yield f"*{wording.facts_shared(scope)}*"
             yield from (_line(fact) for fact in some)
     yield from _rest(facts, page, "memory")
     yield wording.MEMORY_HOW
@@ -84,7 +84,8 @@ def _rest(facts: Sequence[Fact], page: int, command: str) -> Sequence[str]:
 
 def _line(fact: Fact, *, place: bool = False) -> str:
     where = f" <#{fact.channel}>" if place and not fact.channel.startswith("D") else ""
-    return f"• `{fact.id}` {fact_words(fact)} _({_told(fact)}{where})_"
+    shared = f"; {wording.fact_shared_there(fact.scope)}" if place else ""
+    return f"• `{fact.id}` {fact_words(fact)} _({_told(fact)}{where}{shared})_"
 
 
 def _told(fact: Fact) -> str:

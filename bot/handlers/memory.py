@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-from agent.facts import Fact, FactId, Wish, read_addition
+from agent.facts import Fact, FactId
 from agent.ids import ThreadId, thread_id
+from agent.wishes import Wish, read_addition
 from bot import wording
 from bot.blocks.memory import fact_words, memory_message, own_memory_message, remembered_message
 from bot.elements import Rendered, words_only

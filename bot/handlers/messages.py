@@ -13,8 +13,8 @@ from typing import TypeAlias, assert_never
 from weakref import WeakValueDictionary
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
-from agent.facts import read_wish
 from agent.ids import ThreadId, thread_id
+from agent.wishes import Wish, read_wish
 from bot import wording
 from bot.blocks.help import help_message, thread_status
 from bot.decisions.elsewhere import ElsewhereHandler
@@ -164,7 +164,7 @@ class MessageHandler:
             return PrivateReply(message=words_only(wording.not_a_member(person.status, "start work")))
         if (answer := await self._elsewhere.answer(event, identity, thread)) is not None:
             return ThreadReply(message=answer)
-        if (wish := read_wish(text)) is not None:
+        if isinstance(wish := read_wish(text), Wish):
             return ThreadReply(message=await self._memory.remember(event, thread, wish))
         match text.casefold():
             case "":

@@ -14,7 +14,6 @@ from agent.facts import (
     FactScope,
     Place,
     Readable,
-    Wish,
     may_be_corrected_in,
     may_change,
     namespace_of,
@@ -26,6 +25,7 @@ from agent.limits import MemoryLimits
 from agent.plan.json_values import sanitized_text
 from agent.plan.operations import digest_of
 from agent.redaction import SECRETS
+from agent.wishes import Wish
 from bot.errors import BotError
 from bot.ports import FactBook, Kept, Proposal
 from bot.slack.client import WebApi

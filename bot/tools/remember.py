@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from agent.errors import StoreUnavailable
-from agent.facts import LONGEST, MOST_DAYS, REMEMBER, Fact, FactId, FactScope, Wish
+from agent.facts import LONGEST, MOST_DAYS, REMEMBER, Fact, FactId, FactScope
 from agent.ids import ToolName, thread_parts
 from agent.plan.effects import Inverse, InverseCall
 from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import FieldsPreview, Preview, cell_text
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError, Undoing
+from agent.wishes import Wish
 from bot.errors import BotError
 from bot.ports import Proposal
 from bot.slack.facts import FactKeeper, FactRefusal, Said

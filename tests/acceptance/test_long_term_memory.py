@@ -94,7 +94,7 @@ async def test_what_somebody_said_in_a_channel_stands_in_a_later_prompt_there_an
     database_url: URL, tmp_path: Path
 ) -> None:
     async with app_scene(database_url, tmp_path, [ENDS]) as scene:
-        assert "for this channel" in await say(scene, "Ada", "ops", f"remember for 30 days that {WINDOW}")
+        assert "in this channel" in await say(scene, "Ada", "ops", f"remember for 30 days that {WINDOW}")
         assert not scene.model.requests, "no model reads that"
         scene.model.add(planned(fetch("look", f"{scene.effects.url}/billing")))
         scene.model.add(concludes("It waits: the database is restarted on Friday. ANSWER"))
@@ -205,7 +205,12 @@ def another_workspace(scene: AppScene) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["remember that outage on Friday? Find its cause", "remember that outage on Friday.\nPlease find its cause"],
+    [
+        "remember that outage on Friday? Find its cause",
+        "remember that outage on Friday.\nPlease find its cause",
+        "remember that the outage was on Friday and find its cause",
+        "remember for the team that the outage was on Friday, then find its cause",
+    ],
 )
 async def test_a_request_that_begins_like_a_wish_to_remember_is_planned(
     message: str, database_url: URL, tmp_path: Path
@@ -213,6 +218,47 @@ async def test_a_request_that_begins_like_a_wish_to_remember_is_planned(
     async with app_scene(database_url, tmp_path, [ENDS, replies()]) as scene:
         assert "find its cause" in (await ask(scene, "Ada", "ops", message)).last.lower()
         assert await rows(database_url, "SELECT key FROM store") == []
+
+
+async def test_what_is_to_be_remembered_in_a_request_is_proposed_on_a_card_beside_the_work(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        learn = tool("learn", "remember", {"text": "the outage was on Friday", "scope": "channel"})
+        scene.model.add(planned(learn, fetch("look", f"{scene.effects.url}/cause")))
+        async with scene.asked("remember that the outage was on Friday and find its cause") as observer:
+            await observer.until(lambda seen: len(seen.cards()) == 1, "the card")
+            await scene.effects.reached("cause")
+            assert await rows(database_url, "SELECT * FROM store") == []
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered_and_done, "the answer")
+        assert await rows(database_url, "SELECT value ->> 'text' FROM store") == [("the outage was on Friday",)]
+
+
+@pytest.mark.parametrize(
+    ("who", "channel", "wish", "shared"),
+    [
+        ("Ada", "ops", "remember for me that canary", "only with you, and only here"),
+        ("Ada", "@app", "remember that canary", "only with you, and only here"),
+        ("Ada", "ops", "remember for me everywhere that canary", "only with you, wherever you ask"),
+        (
+            "Ada",
+            "ops",
+            "remember that canary and canaries are kept",
+            "with everybody in this channel, and nowhere else",
+        ),
+        ("Ada", "ops", "remember for the team that canary", "with the whole team"),
+    ],
+    ids=["me", "direct message", "me everywhere", "channel", "team"],
+)
+async def test_the_reply_and_the_lists_say_with_whom_a_fact_is_shared(
+    who: str, channel: str, wish: str, shared: str, database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, replies()]) as scene:
+        assert f"I share it {shared}." in await say(scene, who, channel, wish)
+        assert f"Shared {shared}" in await command(scene, who, channel, "memory")
+        mine = await command(scene, who, "incidents", "memory mine")
+        assert f"shared {shared.replace('only here', 'only there').replace('in this', 'in that')}" in mine
 
 
 def vectors(table: dict[str, object]) -> None:

@@ -15,14 +15,11 @@ from agent.facts import (
     FactId,
     FactScope,
     Place,
-    Wish,
     fitting_in,
     is_used,
     may_be_corrected_in,
     may_change,
     namespace_of,
-    read_addition,
-    read_wish,
     readable,
     search_words,
     told_in,
@@ -110,49 +107,6 @@ def test_a_fact_is_changed_by_whose_it_is(scope: FactScope, who: dict[str, objec
     given_ = {"in_channel": False, "is_admin": False, **who}
     person = UserId(str(given_.pop("person")))
     assert may_change(fact, person, **given_) is allowed  # pyright: ignore[reportArgumentType] -- the two flags
-
-
-@pytest.mark.parametrize(
-    ("message", "wish"),
-    [
-        ("remember that we deploy on Fridays", Wish(text="we deploy on Fridays")),
-        ("Please remember, that:  we deploy\non Fridays", Wish(text="we deploy on Fridays")),
-        ("remember for the team that x", Wish(text="x", scope=FactScope.TEAM)),
-        ("remember for everybody for 30 days that x", Wish(text="x", scope=FactScope.TEAM, days=30)),
-        ("remember for 1 day for me everywhere, that x", Wish(text="x", scope=FactScope.EVERYWHERE, days=1)),
-        ("Remember for me that that is so", Wish(text="that is so", scope=FactScope.ME)),
-        ("remember for 9999 days that x", Wish(text="x", days=3650)),
-        ("remember for this channel that x", Wish(text="x", scope=FactScope.CHANNEL)),
-        ("remember to post the report", None),
-        ("do you remember that incident?", None),
-        ("remember that", None),
-        ("remember for ever that x", None),
-        ("remember that outage on Friday? Find its cause", None),
-        ("remember that outage on friday. find its cause", None),
-        ("Remember that outage on Friday!\nFind its cause", None),
-        ("remember that one\n- and that one", None),
-        ("remember that 我们周五部署。请部署", None),
-        ("remember that it is at https://x.example/a?b=1", Wish(text="it is at https://x.example/a?b=1")),
-        ("remember that it is https://x.example/?", None),
-        ("remember that web-1.2 is slow!", Wish(text="web-1.2 is slow!")),
-    ],
-)
-def test_a_message_says_what_to_remember_for_whom_and_for_how_long(message: str, wish: Wish | None) -> None:
-    assert read_wish(message) == wish
-
-
-@pytest.mark.parametrize(
-    ("words", "wish"),
-    [
-        ("we deploy on Fridays", Wish(text="we deploy on Fridays")),
-        ("for the team: we deploy", Wish(text="we deploy", scope=FactScope.TEAM)),
-        ("for me for 2 days: that: x", Wish(text="x", scope=FactScope.ME, days=2)),
-        ("for the record", Wish(text="for the record")),
-        ("  ", None),
-    ],
-)
-def test_a_command_says_the_same_without_the_word(words: str, wish: Wish | None) -> None:
-    assert read_addition(words) == wish
 
 
 def test_words_are_found_in_any_script_and_marks_are_none() -> None:
