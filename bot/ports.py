@@ -503,6 +503,15 @@ class ChannelInstructions(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """That somebody deleted something, as the audit says."""
+
+    #: None: somebody who was erased.
+    by: UserId | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """What a turn's plan was made of."""
 
@@ -512,6 +521,10 @@ class Explanation:
     #: The facts that its models were shown, wherever they may be read now, and those of them that were used.
     facts: tuple[Fact, ...] = ()
     used: tuple[Fact, ...] = ()
+    #: Those of them that are gone -> who deleted them; None: nobody did, they expired.
+    gone: Mapping[FactId, Deletion | None] = field(default_factory=dict[FactId, Deletion | None])
+    #: Who cleared the instructions of the channel, where nobody wrote others since.
+    cleared: Deletion | None = None
     runbooks: tuple[RunbookUsed, ...] = ()
     #: Those that its steps and scripts name.
     tools: tuple[ToolName, ...] = ()

@@ -456,6 +456,8 @@ NOTHING_TO_EXPLAIN = "I haven't planned anything here yet."
 EXPLAIN_TITLE = "What the newest plan here was made of"
 EXPLAIN_INSTRUCTIONS, EXPLAIN_RUNBOOKS = "Instructions of this channel, as they are now", "Runbooks that I read"
 WRITTEN_SINCE = "written since this plan began"
+CLEARED_SINCE = "since this plan began"
+SOMEBODY_ERASED = "somebody who was erased"
 EXPLAIN_FACTS, EXPLAIN_TOOLS = "What I recalled", "Tools in the plan"
 EXPLAIN_RULES = "Rules that decided about its calls"
 EXPLAIN_DECISIONS = "What I decided on the way"
@@ -1526,6 +1528,26 @@ def fact_confidence(confidence: float) -> str:
 def fact_from_outside(titles: Iterable[str]) -> str:
     """Say where the text comes from that strangers wrote and that a fact holds."""
     return f"holds text from outside: {listed((f'“{title}”' for title in titles), most=4)}"
+
+
+def fact_deleted(id: str, by_and_when: str) -> str:
+    """Name a fact that a person deleted."""
+    return f"a fact that was deleted {by_and_when} (`{id}`)"
+
+
+def fact_expired(id: str) -> str:
+    """Name a fact that nobody deleted, and that is gone."""
+    return f"a fact that has expired (`{id}`)"
+
+
+def instructions_cleared(by_and_when: str) -> str:
+    """Say that people's instructions of a channel are gone."""
+    return f"what people wrote was cleared {by_and_when}"
+
+
+def done_by(person: str, when: str) -> str:
+    """Return by whom and when something was done."""
+    return f"by {person}, {when}"
 
 
 def fact_of_one(person: str, id: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from agent.facts import LONGEST
+from agent.facts import LONGEST, FactId
 from agent.ids import thread_parts
 from agent.ports import Choice, Instruction, Reflection
 from bot import wording
@@ -19,7 +19,7 @@ from bot.elements import (
     sections,
     words_only,
 )
-from bot.ports import Explanation
+from bot.ports import Deletion, Explanation
 
 _INSTRUCTION_CHARACTERS = 2_000
 _MOST_TOOLS = 40
@@ -43,14 +43,20 @@ def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[
     channel = thread_parts(found.thread).channel
     several = len({one.author for one in found.decisions}) > 1
     parts = (
-        (wording.EXPLAIN_INSTRUCTIONS, [_instruction(one, began=found.began) for one in instructions]),
+        (
+            wording.EXPLAIN_INSTRUCTIONS,
+            [*(_instruction(one, began=found.began) for one in instructions), *_cleared(found)],
+        ),
         (
             wording.EXPLAIN_RUNBOOKS,
             [f"• `{escaped(book.name)}` _({runbook_source(book, channel)})_" for book in found.runbooks],
         ),
         (
             wording.EXPLAIN_FACTS,
-            [f"• {told_fact(fact, '' if fact in found.used else wording.NOT_USED)}" for fact in found.facts],
+            [
+                *(f"• {told_fact(fact, '' if fact in found.used else wording.NOT_USED)}" for fact in found.facts),
+                *(f"• {_gone(fact, deleted)}" for fact, deleted in found.gone.items()),
+            ],
         ),
         (
             wording.EXPLAIN_TOOLS,
@@ -62,6 +68,22 @@ def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[
     for heading, lines in parts:
         yield f"*{heading}*"
         yield from lines or [wording.NONE_OF_THEM]
+
+
+def _cleared(found: Explanation) -> Iterator[str]:
+    """Yield who cleared what people wrote for the channel, where nobody wrote anything since."""
+    if found.cleared is not None:
+        since = f" _({wording.CLEARED_SINCE})_" if found.cleared.at > found.began else ""
+        yield f"• {wording.instructions_cleared(_deleted(found.cleared))}{since}"
+
+
+def _gone(fact: FactId, deleted: Deletion | None) -> str:
+    return wording.fact_expired(fact) if deleted is None else wording.fact_deleted(fact, _deleted(deleted))
+
+
+def _deleted(deletion: Deletion) -> str:
+    """Return by whom and when."""
+    return wording.done_by(mention(deletion.by) if deletion.by else wording.SOMEBODY_ERASED, moment(deletion.at))
 
 
 def _decision(decision: Reflection, *, several: bool) -> str:

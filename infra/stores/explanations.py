@@ -3,12 +3,13 @@
 from sqlalchemy import select
 
 from agent.facts import is_used
-from agent.ids import ChannelId, Tenant, ThreadId
+from agent.ids import ChannelId, Tenant, ThreadId, thread_parts
 from agent.plan.operations import Add, operation_from_json
 from bot.ports import Explanation
 from infra.db.database import Database
 from infra.db.tables import ApprovalRow, InboxRow, OperationRow, RunRow
-from infra.stores.facts import facts_of, told_by
+from infra.stores.facts import deletions_of, facts_of, told_by
+from infra.stores.instructions import cleared_in
 from infra.stores.mailbox import messages_of
 from infra.stores.runs import cited_in, recalled_in, reflection_in
 
@@ -34,6 +35,10 @@ class PostgresExplanations:
             policies = (await connection.execute(asked.order_by(ApprovalRow.asked))).scalars().all()
             ids = list(dict.fromkeys(one.fact for one in recalled_in(run.recalled)))
             facts = await facts_of(connection, thread, ids) if ids else ()
+            tenant, channel, _ = thread_parts(thread)
+            lacking = [one for one in ids if all(fact.id != one for fact in facts)]
+            gone = await deletions_of(connection, tenant, lacking)
+            cleared = await cleared_in(connection, tenant, channel)
             mail = await messages_of(connection, thread, InboxRow.turn == run.turn)
         told = told_by(run.answer, run.replies, operations)
         wanted = "\n".join(message.text for _, message in mail)
@@ -46,6 +51,8 @@ class PostgresExplanations:
             began=run.started_at,
             facts=tuple(facts),
             used=tuple(fact for fact in facts if is_used(fact, wanted, told)),
+            gone=gone,
+            cleared=cleared,
             runbooks=cited_in(run.runbooks),
             tools=tuple(dict.fromkeys(tools)),
             rules=tuple(dict.fromkeys(rules)),

@@ -39,9 +39,9 @@ from agent.errors import StoreUnavailable
 from agent.facts import Fact, FactId, Namespace, Readable, everywhere, search_words, words_of_plan
 from agent.ids import ChannelId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import digest_of, operation_from_json
-from bot.ports import Kept, Proposal
+from bot.ports import Deletion, Kept, Proposal
 from infra.db.database import Database
-from infra.db.tables import ApprovalRow
+from infra.db.tables import ApprovalRow, AuditRow
 from infra.stores.audit import AuditEvent, recording_of_tenant
 from sandbox.script import Json
 
@@ -220,6 +220,23 @@ async def facts_of(connection: AsyncConnection, thread: ThreadId, ids: Sequence[
     rows = select(*_SHOWN).where(_under((thread_parts(thread).tenant,)), _row.key.in_(ids), _STANDS)
     facts = {FactId(row.key): _fact(row) for row in await connection.execute(rows)}
     return [facts[one] for one in ids if one in facts]
+
+
+async def deletions_of(
+    connection: AsyncConnection, tenant: Tenant, ids: Collection[FactId]
+) -> Mapping[FactId, Deletion | None]:
+    """Return who deleted facts; None: nobody did."""
+    if not ids:
+        return {}
+    fact = AuditRow.details["fact"].as_string().label("fact")
+    rows = (
+        select(fact, AuditRow.by, AuditRow.at)
+        .where(AuditRow.tenant == tenant, AuditRow.thread == "", AuditRow.event == AuditEvent.FORGOTTEN.value)
+        .where(fact.in_(ids))
+        .order_by(AuditRow.id)
+    )
+    found = {FactId(row.fact): Deletion(by=_person(row.by), at=row.at) for row in await connection.execute(rows)}
+    return {one: found.get(one) for one in ids}
 
 
 def _read(readable: Readable, *more: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import ChannelId, Digest, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import digest_of
 from agent.ports import Instruction
+from bot.ports import Deletion
 from infra.db.database import Database
-from infra.db.tables import InstructionRow
+from infra.db.tables import AuditRow, InstructionRow
 from infra.stores.audit import AuditEvent, recording_of_tenant
 from sandbox.script import Json
 
@@ -33,11 +35,30 @@ class PostgresInstructions:
         row = insert(InstructionRow).values(tenant=tenant, channel=channel, **new)
         change = row.on_conflict_do_update(index_elements=["tenant", "channel"], set_=new)
         details: Mapping[str, Json] = {"place": channel}
-        digest = Digest(digest_of([channel, text]))
+        digest = _digest(channel, text)
         async with self._database.begin() as connection:
             await connection.execute(change if text else delete(InstructionRow).where(*here))
             recorded = recording_of_tenant(tenant, AuditEvent.INSTRUCTED, digest=digest, by=by, details=details)
             await connection.execute(recorded)
+
+
+async def cleared_in(connection: AsyncConnection, tenant: Tenant, channel: ChannelId) -> Deletion | None:
+    """Return who cleared what people wrote for a channel, where nobody wrote anything since."""
+    newest = (
+        select(AuditRow.by, AuditRow.at, AuditRow.digest)
+        .where(AuditRow.tenant == tenant, AuditRow.thread == "", AuditRow.event == AuditEvent.INSTRUCTED.value)
+        .where(AuditRow.details["place"].as_string() == channel)
+        .order_by(AuditRow.id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(newest)).first()
+    if row is None or row.digest != _digest(channel, ""):
+        return None
+    return Deletion(by=UserId(row.by) if row.by else None, at=row.at)
+
+
+def _digest(channel: ChannelId, text: str) -> Digest:
+    return Digest(digest_of([channel, text]))
 
 
 class AllInstructions:

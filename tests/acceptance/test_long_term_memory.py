@@ -288,6 +288,32 @@ async def test_a_deleted_fact_is_in_no_table_no_later_prompt_and_no_index(databa
         assert sorted(events) == [("forgotten", "U0ADA"), ("remembered", "U0ADA")]
 
 
+async def test_explain_says_who_deleted_a_fact_that_a_plan_was_made_with_and_which_one_expired(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, replies("The canary is in Oslo")]) as scene:
+        words = await say(scene, "Ada", "ops", "remember that the canary stands in Oslo")
+        mine = await say(scene, "Ada", "ops", "remember for me that the canary is mine")
+        brief = await say(scene, "Ada", "ops", "remember for 1 day that the canary sleeps")
+        first, own, third = (said.partition("memory forget ")[2].partition("`")[0] for said in (words, mine, brief))
+        assert len(facts_in(await ask(scene, "Ada", "ops", "where is the canary?"))) == 3
+        assert "forgotten" in await command(scene, "Grace", "ops", f"memory forget {first}")
+        assert "forgotten" in await command(scene, "Ada", "ops", f"memory forget {own}")
+        await rows(
+            database_url,
+            f"DELETE FROM store WHERE key = '{third}' RETURNING key",  # noqa: S608 -- an id of ours
+        )
+        explained = await command(scene, "Grace", "ops", "explain")
+        assert "a fact that was deleted by <@U0GRACE>, " in explained
+        assert f"(`{first}`)" in explained
+        assert "a fact that was deleted by <@U0ADA>, " in explained
+        assert f"a fact that has expired (`{third}`)" in explained
+        recalled = explained.partition(wording.EXPLAIN_FACTS)[2].partition(wording.EXPLAIN_TOOLS)[0]
+        assert not [word for word in ("Oslo", "mine", "sleeps") if word in recalled]
+        await rows(database_url, "UPDATE audit SET by = NULL WHERE by = 'U0GRACE' RETURNING id")
+        assert "deleted by somebody who was erased, " in await command(scene, "Linus", "ops", "explain")
+
+
 async def test_a_fact_of_other_words_is_recalled_by_meaning_where_vectors_are_configured(
     database_url: URL, tmp_path: Path
 ) -> None:

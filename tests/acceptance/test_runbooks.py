@@ -275,8 +275,18 @@ async def test_instructions_stand_in_the_prompts_of_their_channel_alone_and_are_
         assert "Instructions" not in shown(scene.model.requests[-1])
         assert "no longer" in await command(scene, "Linus", "ops", "instructions clear")
         assert "Name the port" not in await command(scene, "Ada", "ops", "instructions")
+        cleared = await command(scene, "Ada", "ops", "explain")
+        assert "what people wrote was cleared by <@U0LINUS>, " in cleared
+        assert cleared.count(wording.CLEARED_SINCE) == 1
+        assert "Name the port" not in cleared
         await command(scene, "Ada", "ops", f"instructions set {'x' * 2001}")
         assert await rows(database_url, "SELECT * FROM instructions") == []
+        scene.model.add(planned({"op": "reply", "text": "Once more."}))
+        async with scene.asked("which host?") as observer:
+            await observer.until(lambda seen: seen.says("Once more."), "the reply")
+        later = await command(scene, "Ada", "ops", "explain")
+        assert "was cleared by <@U0LINUS>" in later
+        assert wording.CLEARED_SINCE not in later, "it was so when this plan began"
         events = await rows(database_url, "SELECT by FROM audit WHERE event = 'instructed' ORDER BY id")
         assert events == [("U0GRACE",), ("U0GRACE",), ("U0LINUS",)]
 
