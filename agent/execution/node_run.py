@@ -186,7 +186,7 @@ class NodeRun(Participant):
         calls = await calls_of(self.step, self._context)
         if any(call.id not in self._context.frontier.outcomes for call in calls):
             return self._wait_for_calls(calls)
-        decided = await decided_calls(calls, self._context)
+        decided = await decided_calls(calls, self.step, self._context)
         if isinstance(decided, Failed):
             return decided
         self._decided = decided

@@ -6,10 +6,12 @@ A suspended script or subagent is rows: it waits for the nodes of its calls as a
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from agent.approval import ApprovalKind, Decision
 from agent.card_facts import Origin, OriginKind
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.execution.dynamic_nodes import id_taken, too_many
 from agent.execution.execution_context import ExecutionContext
+from agent.execution.precondition import call_of
 from agent.execution.step import Step
 from agent.ids import Digest, NodeId
 from agent.plan.operations import Add, Node, NodeKind, nodes_added
@@ -18,6 +20,7 @@ from agent.plan.script_calls import DecidedCalls, Suspended, call_nodes
 from agent.plan.sources import OutputSources
 from agent.tool import Colour
 from agent.tools.output import output_of
+from sandbox.script import Json
 
 
 async def calls_of(step: Step, context: ExecutionContext) -> Sequence[Node]:
@@ -26,10 +29,11 @@ async def calls_of(step: Step, context: ExecutionContext) -> Sequence[Node]:
     return _calls(step, nodes_added([entry.operation for entry in logged]))
 
 
-async def decided_calls(calls: Sequence[Node], context: ExecutionContext) -> DecidedCalls | Failed:
-    """Return what became of calls, which all ended; a value that is a file is inline besides."""
+async def decided_calls(calls: Sequence[Node], step: Step, context: ExecutionContext) -> DecidedCalls | Failed:
+    """Return what became of the step's calls, which all ended; a value that is a file is inline besides."""
     outcomes: dict[Digest, Outcome] = {}
     nodes: dict[Digest, Node] = {}
+    edited: dict[Digest, Mapping[str, Json]] = {}
     for call in calls:
         position, outcome = call.position or Digest(""), context.frontier.outcomes[call.id]
         if isinstance(outcome, Succeeded):
@@ -39,7 +43,22 @@ async def decided_calls(calls: Sequence[Node], context: ExecutionContext) -> Dec
             except ArtifactMissing:
                 return Failed(error="artifact_missing", message=f"the result of {call.id} is no longer kept")
         outcomes[position], nodes[position] = outcome, call
-    return DecidedCalls(outcomes=outcomes, nodes=nodes)
+        of_subagent = step.node.kind is NodeKind.SUBAGENT and isinstance(outcome, Succeeded | Failed)
+        if of_subagent and (ran_with := await _edited(replace(step, node=call), context)) is not None:
+            edited[position] = ran_with
+    return DecidedCalls(outcomes=outcomes, nodes=nodes, edited=edited)
+
+
+async def _edited(call: Step, context: ExecutionContext) -> Mapping[str, Json] | None:
+    """Return the arguments with which a call ran that a person edited; None: with its own, or it never ran."""
+    known = context.parking.known.items()
+    records = [record for request, record in known if call.asks(ApprovalKind.APPROVE, request)]
+    approved = [record for record in records if record.decision is Decision.APPROVED]
+    if not approved or all(record.edited is None for record in records):
+        return None
+    bound = await context.bind(call)
+    ran = None if isinstance(bound, Failed) else call_of(bound, approved[-1].digest, records)
+    return None if ran is None or isinstance(bound, Failed) or ran.args == bound.args else ran.args
 
 
 async def ask_about(suspended: Suspended, step: Step, context: ExecutionContext) -> Sequence[Node] | Failed:

@@ -57,6 +57,8 @@ class DecidedCalls:
     outcomes: Mapping[Digest, Outcome] = field(default_factory=dict[Digest, Outcome])
     #: Position -> its node, in the order they were asked.
     nodes: Mapping[Digest, Node] = field(default_factory=dict[Digest, Node])
+    #: Position -> the arguments that a person put in place of a subagent's, of the calls that ran so.
+    edited: Mapping[Digest, Mapping[str, Json]] = field(default_factory=dict[Digest, Mapping[str, Json]])
 
 
 def position_of(tool: str, args: Mapping[str, Json], before: int) -> Digest:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from agent.ids import Digest, NodeId, ToolName
+from agent.plan.confidential import confidential_places, redacted
 from agent.plan.file_names import FILES_READ, FILES_WRITE, OF_ONE_FILE
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import truncated
@@ -16,6 +17,7 @@ from agent.plan.script_calls import DecidedCalls, ScriptCall
 from agent.ports import UNKNOWN_MASK, UNREADABLE, AskedCall, OfferedTool
 from agent.reading.egress import confined, guarded, hosts_written
 from agent.reading.validation import MOST_FILES
+from agent.redaction import SECRETS
 from agent.roles import SubagentRole
 from agent.scripts.replay import AsAuthor, as_app, check_arguments, told
 from agent.subagents.dialogue import READ_BYTES, told_text, work_text
@@ -31,7 +33,11 @@ HAND_OUT = "hand_out"
 MOST_CALLS = 16
 """Of one answer; more are refused."""
 
+CHANGED_BY_A_PERSON = "A person changed the arguments of this call before it ran. It ran with:"
+CONFIDENTIAL = "(confidential)"
+
 _TITLE_CHARACTERS = 150
+_CHANGED_CHARACTERS = 8 * 1024
 _NAME_CHARACTERS = 64
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -184,6 +190,7 @@ class SubagentCalls:
 
     def _become_node(self, call: ScriptCall) -> Told | None:
         outcome = self._decided.outcomes.get(call.position)
+        changed = self._changed(call)
         if outcome is None:
             if len(self._decided.nodes) + len(self.waiting) >= self._most_nodes:
                 raise ToolCallRefused(f"one step of a plan may make {self._most_nodes} such calls, and no more")
@@ -191,7 +198,20 @@ class SubagentCalls:
             return None
         if call.worker is not None and isinstance(outcome, Succeeded):
             return Told(text=work_text(call.worker.role, outcome))
-        return Told(text=told_text(told(call.tool, outcome)))
+        try:
+            return Told(text=told_text(told(call.tool, outcome)) + changed)
+        except ToolCallRefused as refused:
+            if not changed:
+                raise
+            return Told(text=f"{refused}{changed}", failed=True)
+
+    def _changed(self, call: ScriptCall) -> str:
+        """Return what is told besides of a call whose arguments a person changed; no confidential one is."""
+        args, tool = self._decided.edited.get(call.position), self._registry.find(call.tool)
+        if args is None or tool is None:
+            return ""
+        shown = SECRETS.hide_in(redacted(dict(args), confidential_places(tool.arguments), lambda _: CONFIDENTIAL))
+        return f"\n\n{CHANGED_BY_A_PERSON} {truncated(canonical_json(shown), _CHANGED_CHARACTERS)}"
 
     async def _handed_out(self, calls: Sequence[AskedCall], step: int, number: int) -> Told | None:
         """Hand work to another role: a node below this one."""

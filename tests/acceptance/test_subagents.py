@@ -17,6 +17,7 @@ from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, answered_and_done, done, states
 from tests.acceptance.forms import open_form, picked, submit
 from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told
+from tests.acceptance.red_tools import Bank
 from tests.acceptance.roles import Said, call, calls, says, subagent, told
 from tests.acceptance.test_approvals_editing import edit
 from tests.acceptance.test_budgets import go_on_until, questions
@@ -215,6 +216,50 @@ async def test_subagent_is_told_how_its_card_ended_and_goes_on(database_url: URL
         assert words in told(scene.model.requests_of("sender")[-1])[0]
         assert words in str(results_told(scene.model.requests_of("conclude")[-1])["tell"])
         assert [message["text"] for message in await scene.people.messages("incidents")] == posted
+
+
+async def test_subagent_is_told_which_arguments_a_person_changed_but_no_confidential_one(
+    database_url: URL, tmp_path: Path, bank: Bank
+) -> None:
+    scripts = [
+        planned(subagent("pay", "payer", "Pay Bob")),
+        says("payer", calls(call("pay", to="Bob", pin="1234")), _tells_the_last),
+        ENDS,
+        ANSWERS,
+    ]
+    payer = {"prompt": "You pay.", "tools": ["pay"]}
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_roles(payer=payer)) as scene,
+        scene.asked("pay him") as seen,
+    ):
+        await seen.until(lambda seen: bool(seen.cards()), "the card")
+        assert await edit(scene, seen, "Grace", to="Alice") == {}
+        await seen.until(answered_and_done, "the answer")
+        assert bank.paid == [{"to": "Alice", "pin": "1234"}]
+        changed = 'It ran with: {"pin":"(confidential)","to":"Alice"}'
+        assert told(scene.model.requests_of("payer")[-1]) == [
+            f"paid\n\nA person changed the arguments of this call before it ran. {changed}"
+        ]
+
+
+async def test_subagent_whose_call_ran_as_it_wrote_it_is_told_of_no_change(
+    database_url: URL, tmp_path: Path, bank: Bank
+) -> None:
+    scripts = [
+        planned(subagent("pay", "payer", "Pay Bob")),
+        says("payer", calls(call("pay", to="Bob", pin="1234")), _tells_the_last),
+        ENDS,
+        ANSWERS,
+    ]
+    payer = {"prompt": "You pay.", "tools": ["pay"]}
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_roles(payer=payer)) as scene,
+        scene.asked("pay him") as seen,
+    ):
+        assert await scene.click(seen, "Grace", "approved")
+        await seen.until(answered_and_done, "the answer")
+        assert bank.paid == [{"to": "Bob", "pin": "1234"}]
+        assert told(scene.model.requests_of("payer")[-1]) == ["paid"]
 
 
 LEAD = {"prompt": "You lead a team.", "lead": True, "roles": ["writer", "analyst"], "steps": 5}
