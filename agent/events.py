@@ -106,7 +106,8 @@ class SubagentStep:
     step: int
     #: The number of the answer's call, from 1; 0: the answer itself.
     call: int
-    #: `{"text", "calls"}` of an answer, `{"text", "failed"}` of a call; with `file`, the file that the call wrote.
+    #: `{"text", "calls"}` of an answer, `{"text", "failed"}` of a call; with `file`, the file that the call wrote. And
+    #: `seconds`: how long the subagent had worked by then.
     content: Mapping[str, Json]
 
 

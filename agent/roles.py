@@ -41,7 +41,7 @@ class SubagentRole:
     use_responses_api: bool = False
     #: Answers of its model for one step of a plan, at most.
     steps: int = field(default=8, metadata={"ge": 1, "le": 50})
-    #: Seconds for one step of a plan, without the time in which people decide.
+    #: Seconds of work on one step of a plan, over all its runs: without the time in which people decide.
     seconds: float = field(default=900.0, metadata={"gt": 0, "le": 24 * 3600})
     #: The JSON Schema of its result; None: a text.
     result_schema: Annotated[Mapping[str, Json] | None, GetPydanticSchema(_object_schema)] = None

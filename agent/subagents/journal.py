@@ -9,6 +9,9 @@ from agent.ports import SubagentSteps
 from agent.tool import CallContext
 from sandbox.script import Json
 
+SECONDS = "seconds"
+"""The key of a step for how long the subagent had worked, over all its runs, once it ended."""
+
 _KEEP_AFTER_SECONDS = (0.0, 0.5, 2.0)
 
 
@@ -43,12 +46,19 @@ class Journal:
         """Return what was kept of a step: the model's answer, or with `call` what it was told of that call."""
         return self._known.get((step, call))
 
-    async def keep(self, content: Mapping[str, Json], step: int, call: int = 0) -> None:
-        """Commit a step.
+    @property
+    def seconds(self) -> float:
+        """How long the subagent had worked when its last step was kept."""
+        kept = (content.get(SECONDS) for content in self._known.values())
+        return max((seconds for seconds in kept if isinstance(seconds, int | float)), default=0.0)
+
+    async def keep(self, content: Mapping[str, Json], step: int, call: int = 0, *, seconds: float = 0.0) -> None:
+        """Commit a step, with how long the subagent has worked by then.
 
         Raises:
             StoreUnavailable: it could not be committed, so nothing may follow from it.
         """
+        content = {**content, SECONDS: round(seconds, 3)}
         ended = SubagentStep(
             node=self._context.node, of=self._context.idempotency_key, step=step, call=call, content=content
         )

@@ -85,6 +85,33 @@ class SubagentDependencies:
     as_author: AsAuthor = as_app
 
 
+class WorkTime:
+    """Bounds the work of a subagent over all its runs.
+
+    A run counts from its first step that the journal does not have, and not while `stopping_while_held_back` stops the
+    limit: reading what is done, and waiting for people, takes nothing of it.
+    """
+
+    def __init__(self, most_seconds: float) -> None:
+        self.limit = asyncio.timeout(None)
+        #: Of the runs before, and of this one as of the last `spent`.
+        self.seconds = 0.0
+        self._most_seconds = most_seconds
+        self._begun = False
+
+    def begin(self) -> None:
+        """Count from now on, unless this run does already."""
+        if not self._begun:
+            self._begun = True
+            self.limit.reschedule(asyncio.get_running_loop().time() + self._most_seconds - self.seconds)
+
+    def spent(self) -> float:
+        """Return the seconds of work so far."""
+        if (until := self.limit.when()) is not None:
+            self.seconds = self._most_seconds - (until - asyncio.get_running_loop().time())
+        return self.seconds
+
+
 class _Suspends(Exception):
     """Ends a run whose next answer needs what became of its calls; never leaves this file."""
 
@@ -124,6 +151,7 @@ class SubagentRunner:
             as_author=dependencies.as_author,
         )
         self._step = 0
+        self._work = WorkTime(role.seconds)
 
     async def run(self) -> Succeeded | Failed | Suspended:
         """Return the result inline, how it failed, or which calls are to become nodes.
@@ -143,10 +171,11 @@ class SubagentRunner:
         return ended
 
     async def _ended(self) -> Succeeded | Failed | Suspended:
-        limit = asyncio.timeout(self._role.seconds)
+        limit = self._work.limit
         try:
             await self._journal.restore()
             self._files.restore(self._journal)
+            self._work.seconds = self._journal.seconds
             async with limit:
                 with stopping_while_held_back(limit):
                     return await self._result()
@@ -155,7 +184,7 @@ class SubagentRunner:
         except TimeoutError:
             if not limit.expired():
                 raise
-            return Failed(error="timeout", message=f"it was not done within {self._role.seconds:g} seconds")
+            return Failed(error="timeout", message=f"it was not done within {self._role.seconds:g} seconds of work")
         except ContextExceeded:
             return Failed(error="too_long", message="it was given, or has read, more than its model can read")
         except ModelUnavailable as error:
@@ -228,13 +257,14 @@ class SubagentRunner:
         step, known = self._step, self._journal.find(self._step)
         if known is not None:
             return ai_message(answer_of(known, step))
+        self._work.begin()
         self._tell(f"step {min(step, self._role.steps)} of {self._role.steps}")
         if final := self._final_words(request, step):
             request = request.override(tools=[], messages=[*request.messages, HumanMessage(final)])
         response = await ask(request)
         answer = said(response.result[0])
         content = answer_json(ChatMessage(by="ai", text=answer.text, calls=() if final else answer.calls))
-        await self._journal.keep(content, step)
+        await self._journal.keep(content, step, seconds=self._work.spent())
         return ai_message(answer_of(content, step))
 
     def _final_words(self, request: ModelRequest, step: int) -> str:
@@ -248,11 +278,13 @@ class SubagentRunner:
         step, number = place_of(id)
         if (known := self._journal.find(step, number)) is not None:
             return Told(text=str(known["text"]), failed=bool(known["failed"]))
+        self._work.begin()
         asked = answer_of(self._journal.find(step) or {}, step).calls
         told = await self._calls.answer(asked, step, number)
         if told is not None:
             file: dict[str, Json] = {} if told.file is None else {FILE: file_json(told.file)}
-            await self._journal.keep({"text": told.text, "failed": told.failed, **file}, step, number)
+            content = {"text": told.text, "failed": told.failed, **file}
+            await self._journal.keep(content, step, number, seconds=self._work.spent())
         return told
 
     def _tell(self, detail: str) -> None:

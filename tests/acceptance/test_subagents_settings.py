@@ -1,5 +1,6 @@
 """`[roles.NAME]` of the settings file takes effect on what reaches models over the wire, and on what people read."""
 
+import asyncio
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from sqlalchemy import URL
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
 from infra.dev.scripted_model.server import MODEL_NAME
 from tests.acceptance.app_fixture import app_scene
-from tests.acceptance.assertions import answered, answered_and_done
+from tests.acceptance.assertions import answered, answered_and_done, rows
 from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told
 from tests.acceptance.roles import Said, call, calls, says, subagent, told
 
@@ -128,3 +129,49 @@ async def test_run_of_a_subagent_that_is_out_of_the_files_seconds_is_told_in_wor
         assert "it was not done within 1 seconds" in str(results["look"])
         assert results["note"] == "A note."
         assert seen.says("1 done, 1 failed", "failed: it took too long")
+
+
+USED_UP = """
+    UPDATE subagent_steps SET content = (content::jsonb || jsonb_build_object('seconds', 600))::json RETURNING node
+"""
+
+
+async def test_files_seconds_count_over_a_card_and_a_restart_without_the_time_that_people_take(
+    database_url: URL, tmp_path: Path
+) -> None:
+    file = """
+[roles.sender]
+prompt = "You tell people things."
+tools = ["slack_post_message", "calculate"]
+seconds = 600
+"""
+    hello = calls(call("calculate", expression="6 * 7"), call("slack_post_message", channel="#incidents", text="Hello"))
+    again = calls(call("slack_post_message", channel="#incidents", text="Hello again"))
+    scripts = [
+        planned(subagent("tell", "sender", "Tell #incidents")),
+        says("sender", hello, again, "Never said."),
+        ENDS,
+        ANSWERS,
+    ]
+    spent = "SELECT max((content->>'seconds')::float) FROM subagent_steps"
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_file(file)) as scene,
+        scene.asked("tell them") as seen,
+    ):
+        await seen.until(lambda seen: "Hello" in str([card.message for card in seen.cards()]), "the card")
+        ((first,),) = await rows(database_url, spent)
+        await scene.stop_app()
+        await asyncio.sleep(2)  # people take their time
+        await scene.start_app()
+        began = asyncio.get_running_loop().time()
+        assert await scene.click(seen, "Grace", "approved")
+        await seen.until(lambda seen: "Hello again" in str([card.message for card in seen.cards()]), "the next card")
+        took = asyncio.get_running_loop().time() - began
+        ((second,),) = await rows(database_url, spent)
+        assert 0 < first < second <= first + took
+        await rows(database_url, USED_UP)
+        assert await scene.click(seen, "Grace", "approved")
+        await seen.until(answered, "the answer")
+        assert "it was not done within 600 seconds of work" in str(
+            results_told(scene.model.requests_of("conclude")[-1])["tell"]
+        )

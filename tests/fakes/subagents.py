@@ -127,7 +127,8 @@ class Bench:
         given = sum(message.by == "ai" for message in messages)
         return self.answers[min(given, len(self.answers) - 1)]
 
-    async def _look(self, _context: CallContext, args: Mapping[str, Json]) -> Json:
+    async def look(self, context: CallContext, args: Mapping[str, Json]) -> Json:
+        """Note a call of the green tool."""
         if self.unconnected:
             raise InputRequired(InputAsked(by="Example", questions={}, account="example"))
         self.looked.append(args["n"])
@@ -141,7 +142,7 @@ class Bench:
         schema: Mapping[str, Json] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
         green, red = Colour.GREEN, Colour.RED
         tools = [
-            Tool(name=ToolName("look"), description="look", arguments=schema, colour=green, call=self._look),
+            Tool(name=ToolName("look"), description="look", arguments=schema, colour=green, call=self.look),
             Tool(name=ToolName("change"), description="change", arguments=schema, colour=red, call=self._never),
         ]
         return Registry([*tools, *self.tools], [self.role, *self.roles])

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from agent.plan.script_calls import Suspended
 from agent.ports import ChatMessage, OfferedTool
 from agent.roles import SubagentRole
 from agent.subagents.dialogue import request_message
-from agent.tool import InputRequired
+from agent.tool import CallContext, InputRequired
 from sandbox.script import Json
 from tests.fakes.subagents import ROLE, Bench, Dead, asks, says
 
@@ -238,7 +238,7 @@ async def test_role_that_takes_too_long_ends() -> None:
             raise AssertionError
 
     ended = await Slow(answers=[], role=_role(seconds=0.05)).run()
-    assert ended == Failed(error="timeout", message="it was not done within 0.05 seconds")
+    assert ended == Failed(error="timeout", message="it was not done within 0.05 seconds of work")
 
 
 async def test_request_of_a_role_is_its_prompt_and_what_it_was_given() -> None:
@@ -247,3 +247,68 @@ async def test_request_of_a_role_is_its_prompt_and_what_it_was_given() -> None:
     [system, request] = bench.asked[0]
     assert system.text == "# Greenlight: worker\n\nWork."
     assert json.dumps("Do it").strip('"') in request.text
+
+
+class _Clock:
+    """Moves the time of the running event loop on."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._time, self._ahead = loop.time, 0.0
+        loop.time = lambda: self._time() + self._ahead
+
+    def pass_by(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
+class _SlowBench(Bench):
+    """A subagent whose green tool takes some seconds each time."""
+
+    clock: _Clock
+    takes: float
+
+    async def look(self, context: CallContext, args: Mapping[str, Json]) -> Json:
+        self.clock.pass_by(self.takes)
+        return await super().look(context, args)
+
+
+async def _suspended_after(seconds: float, role: SubagentRole) -> _SlowBench:
+    bench = _SlowBench(answers=[asks(LOOK, CHANGE), asks(LOOK), says("Done.")], role=role)
+    bench.clock, bench.takes = _Clock(), seconds
+    suspended = await bench.run()
+    assert isinstance(suspended, Suspended)
+    bench.decide(suspended, lambda _: Succeeded(value="changed"))
+    return bench
+
+
+async def test_seconds_count_the_work_of_all_runs_and_not_the_wait_between_them() -> None:
+    bench = await _suspended_after(400, _role(seconds=900))
+    bench.clock.pass_by(100_000)
+    assert await bench.run() == Succeeded(value="Done.")
+    spent = [float(str(row.content["seconds"])) for row in bench.journal.rows]
+    assert spent == sorted(spent)
+    assert 800 <= spent[-1] < 900
+
+
+async def test_work_that_goes_beyond_its_seconds_in_a_later_run_ends_in_words() -> None:
+    bench = await _suspended_after(500, _role(seconds=900))
+    ended = await bench.run()
+    assert ended == Failed(error="timeout", message="it was not done within 900 seconds of work")
+
+
+async def test_run_from_the_journal_alone_takes_no_time_however_much_is_used_up() -> None:
+    bench = await _suspended_after(400, _role(seconds=900))
+    first = await bench.run()
+    asked = len(bench.asked)
+    bench.role = _role(seconds=1)
+    assert await bench.run() == first
+    assert len(bench.asked) == asked
+
+
+async def test_journal_of_an_earlier_version_has_no_seconds_and_counts_from_there() -> None:
+    bench = await _suspended_after(800, _role(seconds=900))
+    bench.journal.rows = [
+        replace(row, content={key: value for key, value in row.content.items() if key != "seconds"})
+        for row in bench.journal.rows
+    ]
+    assert await bench.run() == Succeeded(value="Done.")
