@@ -64,8 +64,8 @@ WORDS = st.sampled_from([*MENTIONS, "See x{end}, my_{end} and {end}x.", "All is 
 WAYS: Mapping[str, Callable[[Sequence[str], str], dict[str, Any]]] = {
     "each": lambda needs, _: {"args": {need: f"${{{need}}}" for need in needs}},
     "whichever": lambda needs, _: {"args": {"of": f"${{{'|'.join(needs)}}}"}},
-    "condition": lambda needs, _: {"when": f"${{{needs[0]}}}", "depends_on": ()},
-    "template": lambda needs, _: {"for_each": f"${{{needs[0]}#/list}}", "depends_on": ()},
+    "condition": lambda needs, _: {"when": f"${{{needs[0]}}}"},
+    "template": lambda needs, _: {"for_each": f"${{{needs[0]}#/list}}"},
     "order": lambda _needs, _: {},
     "subagent": lambda needs, _: {
         "kind": NodeKind.SUBAGENT,
@@ -74,9 +74,9 @@ WAYS: Mapping[str, Callable[[Sequence[str], str], dict[str, Any]]] = {
         "instruction": "Look.",
         "files": tuple(f"${{{need}}}" for need in needs),
     },
-    "file": lambda _, name: {"tool": FILES_READ, "args": {"name": name}, "depends_on": ()},
-    "search": lambda _, name: {"tool": FILES_GREP, "args": {"pattern": "a", "prefix": name[:-4]}, "depends_on": ()},
-    "words": lambda _, name: {"args": {"text": f"see {name}"}, "depends_on": ()},
+    "file": lambda _, name: {"tool": FILES_READ, "args": {"name": name}},
+    "search": lambda _, name: {"tool": FILES_GREP, "args": {"pattern": "a", "prefix": name[:-4]}},
+    "words": lambda _, name: {"args": {"text": f"see {name}"}},
 }
 """How a node refers to others, or to a file."""
 
@@ -97,7 +97,7 @@ class Planned:
 PLANS = st.lists(
     st.builds(
         Planned,
-        way=st.sampled_from(["none", "none", "item", *WAYS]),
+        way=st.sampled_from(["none", "none", "item", "item", "search", *WAYS]),
         needs=st.lists(PICKS, min_size=1, max_size=2),
         letter=st.sampled_from("ab"),
         size=st.sampled_from([10, 25, 50]),
@@ -289,32 +289,8 @@ class FilesMachine(RuleBasedStateMachine):
 
     async def _planned(self, thread: ModelThread, plan: Planned) -> ModelNode:
         node = ModelNode(id=f"n{len(thread.nodes):02}", turn=thread.turn)
-        others = list(thread.nodes)
-        needs = list(dict.fromkeys(others[pick % len(others)] for pick in plan.needs)) if others else []
-        fields: dict[str, Any] = {}
-        if plan.way == "item" and others:
-            node.item_of = needs[0]
-            fields = {"item_of": NodeId(needs[0])}
-            needs = []
-        elif plan.way in ("file", "search", "words"):
-            files = list(thread.files.values())
-            named = files[plan.needs[0] % len(files)] if files else None
-            if named is not None:
-                fields = WAYS[plan.way]((), named.name)
-                match plan.way:
-                    case "search":
-                        node.prefix = named.name[:-4]
-                    case "file":
-                        node.ends, node.needs = {named.end}, {named.node.id}
-                    case _:
-                        node.ends = {named.end}
-            needs = []
-        elif plan.way in WAYS and needs:
-            needs = needs[:1] if plan.way in ("condition", "template") else needs
-            fields = WAYS[plan.way](needs, "")
-            node.needs = set(needs)
-        else:
-            needs = []
+        fields = self._referring(thread, node, plan)
+        needs = sorted(node.needs) if plan.way == "order" else []
         made = replace(a_node(node.id, *needs), **fields)
         await self.stores.log.append(thread.id, thread.turn, ADA, [Add(node=made)])
         self.stores.progress.note(thread.id, planned(node.id, *needs, turn=thread.turn))
@@ -323,6 +299,28 @@ class FilesMachine(RuleBasedStateMachine):
         if plan.report:
             await self._put(thread, node, "report.md", (plan.letter * 10).encode())
         return node
+
+    def _referring(self, thread: ModelThread, node: ModelNode, plan: Planned) -> dict[str, Any]:
+        """Have a node refer to others, or to a file, if there are any; return its fields."""
+        others, files = list(thread.nodes.values()), list(thread.files.values())
+        if plan.way == "none" or not others:
+            return {}
+        if plan.way == "item":
+            unfinished = [other for other in others if not other.ended] or others
+            node.item_of = unfinished[plan.needs[0] % len(unfinished)].id
+            return {"item_of": NodeId(node.item_of)}
+        file = files[plan.needs[0] % len(files)]
+        match plan.way:
+            case "search":
+                node.prefix = file.name[:-4]
+            case "words":
+                node.ends = {file.end}
+            case "file":
+                node.ends, node.needs = {file.end}, {file.node.id}
+            case _:
+                most = 1 if plan.way in ("condition", "template") else 2
+                node.needs = {others[pick % len(others)].id for pick in plan.needs[:most]}
+        return WAYS[plan.way](sorted(node.needs), file.name)
 
     async def _put(self, thread: ModelThread, node: ModelNode, end: str, content: bytes) -> None:
         origin = FileOrigin(turn=node.turn, node=NodeId(node.id), author=ADA)
