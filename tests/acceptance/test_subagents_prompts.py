@@ -57,11 +57,14 @@ DRAFT = "It seems to be right as far as I can see, and I would let it pass."
 SUM = '{"exact":true,"text":"9449772114007","value":9449772114007}'
 """What the first researcher is told of a calculation."""
 
+NOTE = "In the east there were nine boats, which nobody but the chief has counted."
+"""Stands in a file that the chief writes, and hands to its first worker."""
+
 POSTED = "The harbour is open to all from tomorrow morning on."
 HANDED_ON = {
     ("look", "judge"): [RESULTS["look"]],
     ("look", "after"): [RESULTS["look"]],
-    ("lead", "lead-0"): [INSTRUCTIONS["lead-0"]],
+    ("lead", "lead-0"): [INSTRUCTIONS["lead-0"], NOTE],
     ("lead", "lead-1"): [INSTRUCTIONS["lead-1"]],
     ("lead-0", "lead"): [RESULTS["lead-0"]],
     ("lead-1", "lead"): [RESULTS["lead-1"]],
@@ -83,6 +86,7 @@ ROLES: Mapping[str, Mapping[str, object]] = {
         "prompt": "You lead a team, and you keep each of its members busy.",
         "lead": True,
         "roles": ["writer"],
+        "tools": ["files_write"],
     },
     "sender": {"prompt": "You tell people what they have to know.", "tools": ["slack_post_message"]},
 }
@@ -128,7 +132,11 @@ def _scripts(url: str) -> list[Script]:
         says("critic", DRAFT, RESULTS["judge"]),
         says(
             "chief",
-            calls(*(call("hand_out", role="writer", instruction=INSTRUCTIONS[one]) for one in ("lead-0", "lead-1"))),
+            calls(call("files_write", name="east.md", text=f"# East\n\n{NOTE}\n")),
+            calls(
+                call("hand_out", role="writer", instruction=INSTRUCTIONS["lead-0"], files=["east.md"]),
+                call("hand_out", role="writer", instruction=INSTRUCTIONS["lead-1"]),
+            ),
             RESULTS["lead"],
         ),
         *(says("writer", RESULTS[one], contains=INSTRUCTIONS[one]) for one in ("lead-0", "lead-1", "after")),
@@ -238,6 +246,7 @@ async def test_no_request_of_a_subagent_holds_a_line_of_the_planner_or_another_o
         prompt = ROLES[role]["prompt"] if role in ROLES else shipped_roles()[role].prompt
         systems = {request.system for request in requests if request.role == role}
         assert systems == {f"# Greenlight: {role}\n\n{str(prompt).strip()}"}
+    assert NOTE in _text([request for request in requests if _owner(request) == "lead-0"])
     corrected = [request for request in requests if request.role == "critic"][-1]
     assert DRAFT in _text([corrected])
     assert FOLLOW_UP in _text([request for request in requests if request.role == "planner"])
@@ -262,6 +271,12 @@ def _with_request(*args: Any) -> ChatMessage:
 def _with_the_same_role(*args: Any) -> ChatMessage:
     """Compose wrongly: every researcher reads what the second one is to do."""
     more = INSTRUCTIONS["count"] if args[0].name == "researcher" else ""
+    return ChatMessage(by="human", text=f"{request_message(*args).text}\n{more}")
+
+
+def _with_the_leads_file(*args: Any) -> ChatMessage:
+    """Compose wrongly: every writer reads the file that one of them was handed."""
+    more = NOTE if args[0].name == "writer" else ""
     return ChatMessage(by="human", text=f"{request_message(*args).text}\n{more}")
 
 
@@ -302,6 +317,7 @@ WRONG: Mapping[str, tuple[str, object, tuple[str, str]]] = {
     "planner": ("agent.subagents.runner.role_message", _with_planner, (ENGINE, "look")),
     "thread": ("agent.subagents.runner.request_message", _with_request, (ENGINE, "lead-0")),
     "same role": ("agent.subagents.runner.request_message", _with_the_same_role, ("count", "again")),
+    "handed file": ("agent.subagents.runner.request_message", _with_the_leads_file, ("lead", "lead-1")),
     "correction": ("agent.subagents.runner.correction", _corrected_with_request, (ENGINE, "judge")),
     "restart": ("agent.subagents.runner.Journal", _Mixed, ("judge", "tell")),
     "role in plan": ("agent.planning.planner.system_message", _told_with_role, ("look", ENGINE)),
