@@ -1,8 +1,8 @@
 """`greenlight migrate`: brings a database to this version's schema, once, however many processes ask.
 
 In order, under one advisory lock: our tables (Alembic), the queue's (Procrastinate), the
-checkpointer's and the store's (LangGraph), and two triggers: one hands a thread's lock to its
-next job at once, one notes which of the queue's workers is which of ours.
+checkpointer's and the store's (LangGraph), of whose facts no statistics are kept, and two triggers:
+one hands a thread's lock to its next job at once, one notes which of the queue's workers is which of ours.
 """
 
 import time
@@ -53,6 +53,22 @@ CREATE OR REPLACE TRIGGER greenlight_know_queue_worker AFTER INSERT ON procrasti
 """
 
 
+# Statistics are samples of values: a fact's words would stand there after the fact is deleted, until somebody analyzes
+# the table again. No query needs them, and the new type, which is the old one, drops what was sampled before.
+_SAMPLE_NO_FACTS = """
+DO $$
+BEGIN
+    IF (SELECT attstattarget FROM pg_attribute WHERE attrelid = 'store'::regclass AND attname = 'value')
+        IS DISTINCT FROM 0
+    THEN
+        ALTER TABLE store ALTER COLUMN value TYPE jsonb;
+        ALTER TABLE store ALTER COLUMN value SET STATISTICS 0;
+    END IF;
+END;
+$$;
+"""
+
+
 class NotMigrated(Exception):
     """The database cannot be reached, or refuses to change its schema; the text is the server's own message."""
 
@@ -84,6 +100,7 @@ def _migrate(url: URL) -> None:
             saver.setup()
         with PostgresStore.from_conn_string(conninfo) as store:
             store.setup()
+        connection.execute(_SAMPLE_NO_FACTS)
         connection.execute(_HAND_OVER_LOCK)
         connection.execute(_KNOW_QUEUE_WORKER)
 

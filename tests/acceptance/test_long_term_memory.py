@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 
 from agent.facts import LONGEST
 from agent.redaction import SECRETS
 from bot import wording
-from infra.db.database import Database
 from infra.dev.scripted_model.documents import json_lines
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.wire import prompt_text
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, answered_and_done, rows, whispers
 from tests.acceptance.parked_runs import until
-from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, planned, post, tool
+from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, goes_on, package, planned, post, tool
+from tests.acceptance.roles import says, subagent
+from tests.acceptance.stored_text import analyze, found_in, stored
 from tests.fakes.planning import sections
 
 WINDOW = "the billing database may be restarted on Fridays only"
@@ -77,17 +78,7 @@ def facts_in(request: ModelRequest) -> list[str]:
 
 async def everything(url: URL) -> str:
     """Return all rows of all tables as text."""
-    database = Database(url)
-    async with database.begin() as connection:
-        names = await connection.execute(
-            text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
-        )
-        pages = [
-            str((await connection.execute(text(f'SELECT * FROM "{name}"'))).all())  # noqa: S608 -- names of tables
-            for (name,) in names.all()
-        ]
-    await database.close()
-    return "\n".join(pages)
+    return "\n".join([row async for _, row in stored(url)])
 
 
 async def test_what_somebody_said_in_a_channel_stands_in_a_later_prompt_there_and_its_use_is_cited(
@@ -286,6 +277,58 @@ async def test_a_deleted_fact_is_in_no_table_no_later_prompt_and_no_index(databa
         assert "Oslo" not in await everything(database_url)
         events = await rows(database_url, "SELECT event, by FROM audit WHERE event IN ('remembered', 'forgotten')")
         assert sorted(events) == [("forgotten", "U0ADA"), ("remembered", "U0ADA")]
+
+
+async def test_a_fact_that_was_used_in_runs_stands_in_one_row_and_once_deleted_in_no_table_of_the_catalogue(
+    database_url: URL, tmp_path: Path
+) -> None:
+    words = ("Kvadraturen", "Grünerløkka", "Majorstuen")
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=vectors) as scene:
+        scene.model.vectors = lambda _: [1.0, 0.5]
+        first = await say(scene, "Ada", "ops", "remember that the zwitschermaschine stands in Majorstuen")
+        await say(scene, "Ada", "ops", "remember for me that my zwitschermaschine is called Grünerløkka")
+        fact = first.partition("memory forget ")[2].partition("`")[0]
+        corrected = f"memory correct {fact} the zwitschermaschine stands in Kvadraturen"
+        assert "like this" in await command(scene, "Ada", "ops", corrected)
+        look = fetch("look", f"{scene.effects.url}/nachtigall")
+        fails = package(
+            "broken", "def main(inputs):\n    return inputs['page']['nothing']\n", inputs={"page": "${look}"}
+        )
+        note = subagent("note", "writer", "Write about ${look}")
+        scene.model.add(planned(look, fails, note, post("tell", "all is well")))
+        scene.model.add(says("writer", "A line."))
+        scene.model.add(Script(role="repair", answer="```python\ndef main(inputs):\n    return 1\n```"))
+        scene.model.add(goes_on(fetch("more", f"{scene.effects.url}/more")))
+        async with scene.asked("where is the zwitschermaschine?") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.effects.reached("nachtigall")
+            planner = scene.model.requests_of("planner")[0]
+            assert "Kvadraturen" in planner.last
+            assert "Grünerløkka" in planner.last
+            for listing in ("memory", "memory mine", "explain"):
+                assert "Kvadraturen" in await command(scene, "Ada", "ops", listing)
+            await scene.people.post("Grace", "ops", "@Greenlight !explain", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: seen.says("Kvadraturen"), "the explanation")
+            await analyze(database_url)
+            assert [await found_in(database_url, word) for word in words] == [{"store"}, {"store"}, frozenset()]
+            seen_there = await found_in(database_url, "nachtigall")
+            assert {"operations", "checkpoint_writes", "pg_stats"} <= seen_there, "so words are found where they are"
+            asked = len(scene.model.requests)
+            assert "forgotten" in await command(scene, "Grace", "ops", f"memory forget {fact}")
+            assert "1 thing" in await command(scene, "Ada", "ops", "memory forget mine")
+            await scene.stop_app()  # what a process keeps in its memory is gone, and comes from rows again
+            await scene.start_app()
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered_and_done, "the answer")
+        scene.model.add(planned({"op": "reply", "text": "Nowhere."}))
+        async with scene.asked("where is the zwitschermaschine now?", by="Grace") as observer:
+            await observer.until(lambda seen: seen.says("Nowhere."), "the reply")
+        later = scene.model.requests[asked:]
+        assert {"conclude", "planner"} <= {request.role for request in later}
+        assert not [word for word in words for request in later if word in prompt_text(request)]
+        assert "zwitscher" not in await command(scene, "Ada", "ops", "memory")
+    await analyze(database_url)
+    assert [await found_in(database_url, word) for word in words] == [frozenset()] * 3
 
 
 async def test_explain_says_who_deleted_a_fact_that_a_plan_was_made_with_and_which_one_expired(

@@ -42,6 +42,22 @@ def test_a_current_database_is_migrated_without_alembic(database_url: URL) -> No
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+def test_statistics_of_facts_that_were_collected_before_are_gone_and_none_are_collected(database_url: URL) -> None:
+    conninfo = database_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    sampled = "SELECT count(*) FROM pg_stats WHERE tablename = 'store' AND attname = 'value'"
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("ALTER TABLE store ALTER COLUMN value SET STATISTICS -1")  # as an earlier version left it
+        facts = "SELECT 'T1.team', n::text, jsonb_build_object('text', 'canary ' || n) FROM generate_series(1, 90) n"
+        connection.execute(f"INSERT INTO store (prefix, key, value) {facts}")
+        connection.execute("ANALYZE store")
+        assert connection.execute(sampled).fetchone() == (1,)
+        migrate(database_url)
+        assert connection.execute(sampled).fetchone() == (0,)
+        connection.execute("ANALYZE store")
+        assert connection.execute(sampled).fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM store").fetchone() == (90,)
+
+
 def test_the_files_of_the_migrations_name_alembics_revisions() -> None:
     known = ScriptDirectory(str(MIGRATIONS))
     assert revisions() == {script.revision for script in known.walk_revisions()}
