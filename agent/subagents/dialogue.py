@@ -81,19 +81,13 @@ def shows_all(args: Mapping[str, Json]) -> bool:
 
 
 def _file(value: Json, most: int, name: str) -> str:
-    """Return a file; of one that is too long, whose name is known, the beginning, and how to read on."""
-    text, (path, _, part) = _text(value), name.partition("#")
-    if len(text) <= most or not path:
+    """Return a file; of one that is too long, whose name is known, the beginning of what is stored."""
+    text, stored = _text(value), _stored(value)
+    if len(text) <= most or not name:
         return _shown(text, most)
-    if part:
-        return f"{_shown(text, most)}\nIts middle is left out. It is {part} of {path}, which files_read reads."
-    return _beginning(value, most, path)
-
-
-def _beginning(value: Json, most: int, path: str) -> str:
-    """Return the beginning of what is stored under a name, and how to read on."""
-    stored = _stored(value)
-    return f"{_shown(stored[:most], most)}\n{_goes_on(path, stored, most)}"
+    if len(stored) <= most:
+        return _shown(stored, most)
+    return f"{_shown(stored[:most], most)}\n{_goes_on(name, stored, most)}"
 
 
 def _goes_on(path: str, stored: str, shown: int) -> str:

@@ -9,7 +9,8 @@ the file, and the one that goes on writes the same text under the same name.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+
+from pydantic import TypeAdapter
 
 from agent.errors import StoreUnavailable
 from agent.plan.file_names import (
@@ -37,6 +38,7 @@ LENT = (FILES_READ, FILES_GREP)
 FILE = "file"
 """The key of a journaled call that wrote a file."""
 
+_REF = TypeAdapter(ArtifactRef)
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
 
 
@@ -78,7 +80,7 @@ class SubagentFiles:
         """Take in the files that earlier runs of the subagent wrote."""
         for step, _, content in journal.steps:
             if (stored := content.get(FILE)) is not None:
-                ref = ArtifactRef(**cast("dict[str, Any]", stored))
+                ref = _REF.validate_python(stored)
                 self._written[_short(ref.name)] = WrittenFile(step=step, ref=ref)
 
     @property
@@ -89,8 +91,7 @@ class SubagentFiles:
     @property
     def names(self) -> Sequence[str]:
         """The names in the thread of its own files, each once."""
-        given = (name.partition("#")[0] for name in self._given)
-        return list(dict.fromkeys([*filter(None, given), *self._made, *(ref.name for ref in self.written)]))
+        return list(dict.fromkeys([*filter(None, self._given), *self._made, *(ref.name for ref in self.written)]))
 
     def path(self, name: str) -> str | None:
         """Return the name in the thread of one of its own files; None: it is none.
@@ -98,13 +99,13 @@ class SubagentFiles:
         `name` is that, the short one of a file that it wrote, or `File N`, as a file that it was given is headed.
         """
         if (index := self._index(name)) is not None:
-            return self._given[index].partition("#")[0] or None
+            return self._given[index] or None
         if (found := self._written.get(name)) is not None:
             return found.ref.name
         return name if name in self.names else None
 
     def _index(self, name: str) -> int | None:
-        """Return the index of a file that it was given; of one given whole also by its name."""
+        """Return the index of a file that it was given, by its heading or its name."""
         headings = [heading(number) for number in range(1, len(self._given) + 1)]
         if name in headings:
             return headings.index(name)

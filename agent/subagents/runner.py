@@ -146,7 +146,7 @@ class SubagentRunner:
             dependencies.pause,
             files=self._files,
             decided=decided,
-            reads_on=not shows_all(bound.args),
+            reads_on=any(bound.file_names) and not shows_all(bound.args),
             most_nodes=dependencies.node_calls,
             as_author=dependencies.as_author,
         )

@@ -14,18 +14,17 @@ from sandbox.script import Json
 
 
 def file_names(node: Node, outcomes: Mapping[NodeId, Outcome]) -> tuple[str, ...]:
-    """Return the name of each file of a subagent; of a part `NAME#POINTER`, and of what is no file of the thread ""."""
+    """Return the name of each file of a subagent; "" of a part of one, and of what is no file of the thread."""
     return (*(_name(text, outcomes) for text in node.files), *(file.name for file in node.handed))
 
 
 def _name(text: str, outcomes: Mapping[NodeId, Outcome]) -> str:
     for _, reference in references_in(text):
-        for name in reference.nodes:
-            outcome = outcomes.get(name)
-            if isinstance(outcome, Succeeded):
-                # An output that an earlier version stored is no file: it has no path.
-                named = outcome.artifact.name if outcome.artifact and "/" in outcome.artifact.name else ""
-                return f"{named}#{reference.pointer}" if named and reference.pointer else named
+        results = (outcomes.get(node) for node in reference.nodes)
+        result = next((one for one in results if isinstance(one, Succeeded)), None)
+        # An output that an earlier version stored is no file: it has no path.
+        if result is not None and result.artifact is not None and "/" in result.artifact.name:
+            return "" if reference.pointer else result.artifact.name
     return ""
 
 

@@ -8,10 +8,11 @@ from hashlib import sha256
 import pytest
 
 from agent.errors import StoreUnavailable
+from agent.events import SubagentStep
 from agent.ids import Digest, NodeId, ThreadId, ToolName
 from agent.plan.file_names import FILES_GREP, FILES_READ, FILES_WRITE
 from agent.plan.files import FileOrigin
-from agent.plan.operations import Dependency, HandedFile, On
+from agent.plan.operations import Dependency, HandedFile, On, canonical_json
 from agent.plan.outcomes import ArtifactRef, Succeeded
 from agent.plan.script_calls import Suspended
 from agent.ports import ChatMessage
@@ -202,8 +203,10 @@ def test_file_that_is_shown_in_part_says_how_to_read_on() -> None:
     text = "é" * (MOST_GIVEN_CHARACTERS + 1)
     shown = request_message(ROLE, {"instruction": "x", "files": [text]}, None, names=["1/a/a.txt"]).text
     assert f'files_read: {{"name": "1/a/a.txt", "offset": {2 * (MOST_GIVEN_CHARACTERS - 1)}}}' in shown
-    part = request_message(ROLE, {"instruction": "x", "files": [text]}, None, names=["1/a/a.json#/x"]).text
-    assert "Its middle is left out. It is /x of 1/a/a.json, which files_read reads." in part
+    spaced: Json = [[1]] * (MOST_GIVEN_CHARACTERS // 8)
+    closer = request_message(ROLE, {"instruction": "x", "files": [spaced]}, None, names=["1/a/a.json"]).text
+    assert "files_read" not in closer, "as it is stored it fits"
+    assert canonical_json(spaced) in closer
     unnamed = request_message(ROLE, {"instruction": "x", "files": [text]}, None).text
     assert "files_read" not in unnamed
 
@@ -226,3 +229,30 @@ async def test_tools_that_read_its_own_files_are_lent_where_one_is_shown_in_part
 
 async def _read(_context: CallContext, args: Mapping[str, Json]) -> Json:
     return dict(args)
+
+
+async def test_journal_as_it_is_stored_gives_its_files_and_its_seconds() -> None:
+    ref = {"digest": "d", "name": "1/n/a.md", "size": 2, "media_type": "text/markdown", "head": "", "summary": "1 line"}
+    answer: dict[str, Json] = {"text": "", "calls": [{"name": "files_write", "args": {"name": "a.md", "text": "ab"}}]}
+    told: dict[str, Json] = {"text": '{"name":"1/n/a.md","size":2}', "failed": False, "file": {**ref, "later_key": 1}}
+    bench = Bench(role=WRITER, answers=[says("never asked"), says("Done.")])
+    bench.journal.rows = [
+        SubagentStep(node=NodeId("n"), of=Digest("key"), step=1, call=0, content={**answer, "seconds": 1.5}),
+        SubagentStep(node=NodeId("n"), of=Digest("key"), step=1, call=1, content={**told, "seconds": 100.0}),
+    ]
+    ended = await bench.run()
+    assert isinstance(ended, Succeeded)
+    assert [(ref.name, ref.digest, ref.summary) for ref in ended.files] == [("1/n/a.md", "d", "1 line")]
+    last = bench.journal.rows[-1].content
+    assert {*last} == {"text", "calls", "seconds"}
+    assert float(str(last["seconds"])) >= 100
+
+
+async def test_row_of_a_written_file_has_what_is_told_of_it() -> None:
+    bench = Bench(role=WRITER, answers=[asks(_write("a.md", "ab")), says("Done.")])
+    await bench.run()
+    content = bench.journal.rows[1].content
+    assert {*content} == {"text", "failed", "file", "seconds"}
+    digest = sha256(b"ab").hexdigest()
+    stored = {"digest": digest, "name": "1/n/a.md", "size": 2, "media_type": "text/markdown; charset=utf-8"}
+    assert content["file"] == {**stored, "head": "", "summary": ""}

@@ -20,7 +20,7 @@ HANDED = HandedFile(name="1/lead/b.md", digest=Digest("d"), size=3)
     ("text", "outcomes", "name"),
     [
         ("${a}", {"a": Succeeded(artifact=REF)}, "1/a/a.txt"),
-        ("${a#/x}", {"a": Succeeded(artifact=REF)}, "1/a/a.txt#/x"),
+        ("${a#/x}", {"a": Succeeded(artifact=REF)}, ""),
         ("${a|b}", {"a": Failed(error="x"), "b": Succeeded(artifact=replace(REF, name="1/b/b.txt"))}, "1/b/b.txt"),
         ("${a}", {"a": Succeeded(value="short")}, ""),
         ("${a#/x}", {"a": Succeeded(value={"x": 1})}, ""),
