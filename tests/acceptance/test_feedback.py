@@ -21,7 +21,7 @@ from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, whispers
 from tests.acceptance.clicks import late_click
 from tests.acceptance.forms import opened, submit, text_of
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned
+from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, lines, package, planned
 from tests.acceptance.roles import call, calls, says, subagent, told
 from tests.acceptance.test_long_term_memory import say
 
@@ -236,6 +236,26 @@ async def test_bad_run_of_a_subagent_and_a_lead_with_workers_is_replayed_with_wh
     found = await measured(tmp_path, lines(goal["plan"]))
     assert found["stored"] == {"valid": 1.0, "colours": 1.0, "parallel": 1.0, "success": 1.0}, found["by_goal"]
     assert "researcher" in found["asked"].messages[0].text, "the planner is told of the roles"
+
+
+async def test_goal_does_not_tell_what_a_subagent_read_with_a_persons_rights(database_url: URL, tmp_path: Path) -> None:
+    scripts = [
+        planned(subagent("who", "researcher", "Find the person"), subagent("note", "writer", "Write a line")),
+        says(
+            "researcher", calls(call("slack_find_users", query="hopper")), lambda request: f"It is {told(request)[0]}"
+        ),
+        says("writer", "A line."),
+        ENDS,
+        concludes("Found. ANSWER"),
+    ]
+    async with app_scene(database_url, tmp_path, scripts) as scene, scene.asked("who is on call?") as observer:
+        await observer.until(answered, "the answer")
+        assert "Grace Hopper" in told(scene.model.requests_of("researcher")[-1])[0]
+        await down(scene, observer, "Ada", "not her")
+    goal = await goal_of_bad_run(database_url, tmp_path)
+    assert {node: work["gives"] for node, work in goal["work"].items()} == {"who": "[left out]", "note": "A line."}
+    assert "Hopper" not in (tmp_path / "bad.json").read_text()
+    await replays_offline(tmp_path)
 
 
 async def test_bad_follow_up_is_replayed_with_the_earlier_result_that_it_refers_to(
