@@ -133,6 +133,25 @@ async def test_long_file_that_a_model_writes_arrives_whole(database_url: URL, tm
         assert json.loads(result) == {"name": "1/code/long.txt", "size": len(text)}
 
 
+async def test_file_of_a_subagent_that_gives_up_stays_and_later_steps_read_it(
+    database_url: URL, tmp_path: Path
+) -> None:
+    scripts = [
+        planned(
+            subagent("code", "coder", "Write it"),
+            tool("read", "files_read", {"name": "1/code/main.py"}, depends_on=[{"id": "code", "on": "finished"}]),
+        ),
+        says("coder", calls(write("main.py", MAIN)), "CANNOT: nobody told me the rest"),
+        ENDS,
+        ANSWERS,
+    ]
+    async with app_scene(database_url, tmp_path, scripts) as scene, scene.asked("write it") as seen:
+        await seen.until(answered, "the answer")
+        results = results_told([one for one in scene.model.requests if one.role in ("conclude", "answer")][-1])
+        assert results["code"]["message"] == "nobody told me the rest"
+        assert results["read"]["text"] == MAIN
+
+
 async def test_plan_that_names_the_tool_of_the_subagents_is_refused_and_told_so(
     database_url: URL, tmp_path: Path
 ) -> None:
