@@ -363,6 +363,7 @@ _APART = {
     Reason.TEMPLATE: "becomes one step for each item of a list",
     Reason.CONDITION: "runs only on a condition",
     Reason.CHOICE: "takes the result of whichever of several steps ran",
+    Reason.FILE: "reads a file by its name",
     Reason.REACHES_OUT: "its script could ask hosts that only another step may ask",
     Reason.UNWRITABLE: "can't be part of a longer script",
     Reason.FULL: "the script would become too long",

@@ -19,7 +19,7 @@ from agent.ids import NodeId, ToolName
 from agent.limits import DEFAULT_LIMITS, PlanLimits
 from agent.packing.script_checks import BRIDGES, is_dense, parsed
 from agent.packing.script_writer import CannotPack, fitness, packed_script
-from agent.plan.file_names import FILES_WRITE
+from agent.plan.file_names import FILES_WRITE, file_read_by
 from agent.plan.operations import (
     Add,
     Cancel,
@@ -60,6 +60,7 @@ class Reason(StrEnum):
     UNWRITABLE = "it cannot stand inside a longer script"
     FULL = "the package would become too large"
     CHOICE = "it takes the result of whichever of several steps ran"
+    FILE = "it reads a file by its name"
     REACHES_OUT = "its script could ask hosts that only another step may ask"
 
 
@@ -285,6 +286,8 @@ class _Chains:
             Reason.TEMPLATE: node.for_each or node.item_of is not None,
             Reason.CONDITION: node.when,
             Reason.CHOICE: node.choices,
+            # In a script it would be a call that finds the name while it runs: other rights, and another step's file.
+            Reason.FILE: file_read_by(node) is not None,
             Reason.REACHES_OUT: not _keeps_to_its_tools(node, self._registry),
             Reason.CANCELLED: node.id in self._cancelled,
             Reason.KEPT: node.id in self._keep,

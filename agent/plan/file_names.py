@@ -5,7 +5,8 @@ wrote.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from agent.ids import NodeId, ToolName
 from agent.plan.json_values import json_issue_in
@@ -38,6 +39,7 @@ WRITTEN_CALL_BYTES = 1024 * 1024
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_. -]{{0,{NAME_CHARACTERS - 1}}}", re.ASCII)
 _PATH = re.compile(r"([1-9][0-9]{0,8})/([^/\s]{1,200})/([^/]{1,200})")
+_SHORT = re.compile(rf"({NODE_ID.pattern})/[^/]{{1,200}}")
 _OUTPUT = r"(?P=node)\.(?P<end>json|txt)(?![\w-]|\.\w)"
 _MENTION = rf"[1-9][0-9]{{0,8}}/(?P<node>{NODE_ID.pattern})/(?:{_OUTPUT}|(?=[A-Za-z0-9_]))"
 _IN_TEXT = re.compile(rf"(?<![\w./-]){_MENTION}", re.ASCII)
@@ -97,9 +99,7 @@ def node_of(path: str) -> NodeId | None:
 
 def file_read_by(node: Node) -> str | None:
     """Return the file that a step reads, by the name that its plan wrote; None: it reads none, or another way."""
-    name = node.args.get("name") if node.kind is NodeKind.TOOL and node.tool in OF_ONE_FILE else None
-    if not isinstance(name, str) or _refers(name):
-        return None
+    name = _written_name(node)
     return name if node_of(name) else None
 
 
@@ -108,6 +108,22 @@ def prefix_searched_by(node: Node) -> str | None:
     searches = node.kind is NodeKind.TOOL and node.tool == FILES_GREP and "name" not in node.args
     prefix = node.args.get("prefix") if searches else None
     return prefix if isinstance(prefix, str) and prefix and not _refers(prefix) else None
+
+
+def with_turn(node: Node, turn_of: Callable[[NodeId], int]) -> Node:
+    """Return the node with the file that it reads named whole, where its plan wrote `NODE/NAME`.
+
+    `turn_of` returns the turn of the file's node; 0: nobody knows it, and the name stays.
+    """
+    name = _written_name(node)
+    found = _SHORT.fullmatch(name)
+    turn = 0 if found is None else turn_of(NodeId(found[1]))
+    return replace(node, args={**node.args, "name": f"{turn}/{name}"}) if turn else node
+
+
+def _written_name(node: Node) -> str:
+    name = node.args.get("name") if node.kind is NodeKind.TOOL and node.tool in OF_ONE_FILE else None
+    return name if isinstance(name, str) and not _refers(name) else ""
 
 
 class RenamedFiles:

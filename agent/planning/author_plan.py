@@ -11,7 +11,7 @@ from agent.limits import PlanLimits
 from agent.llm.tool_search import ToolSearch
 from agent.packing.packing import Packing
 from agent.plan.names import names_in
-from agent.plan.operations import LoggedOperation, Node, Operation, nodes_added
+from agent.plan.operations import Add, LoggedOperation, Node, Operation, nodes_added
 from agent.plan.outcomes import NodeStatus, Outcome, Succeeded
 from agent.plan.outside_text import SearchedText, repeats, searched, texts_of
 from agent.ports import Message, Progress
@@ -87,6 +87,8 @@ class AuthorPlan:
             added=len(self.turn_nodes),
             requested={host for message in messages for host in hosts_in(message.text)},
             repeats=_Results(outcomes.values(), outside).may_be_repeated,
+            turn=self.turn,
+            turns={entry.operation.node.id: entry.turn for entry in self.logged if isinstance(entry.operation, Add)},
             # What others of this turn named comes before what the author did.
             names=names_in(sorted(before, key=lambda entry: (entry.turn, entry.author) == (self.turn, self.author))),
         )

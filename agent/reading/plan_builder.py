@@ -14,8 +14,9 @@ from agent.ids import NodeId
 from agent.limits import DEFAULT_LIMITS, PlanLimits
 from agent.packing.packing import packed_ids
 from agent.packing.write_call_split import split_red
+from agent.plan.file_names import file_read_by, node_of, with_turn
 from agent.plan.json_values import truncated
-from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, Skip, same_work
+from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, Operation, Skip, same_work
 from agent.plan.references import references_in
 from agent.plan.templates import template_of
 from agent.reading.egress import guarded
@@ -53,7 +54,8 @@ class PlanBuilder:
     same again is no fault and changes nothing, because a planner that starts over after a crash does it. `added`
     is the number of nodes that the turn has, items of templates included; by default those of `added_before`.
     `requested` are the hosts of the request a model plans for; None: a person wrote the plan. `repeats` says whether
-    words repeat something that a node of the thread returned. `names` are those of the thread so far.
+    words repeat something that a node of the thread returned. `names` are those of the thread so far. `turn` is the
+    number of this turn, `turns` that of each node so far; without them no node is known to have ended.
     """
 
     def __init__(
@@ -68,11 +70,15 @@ class PlanBuilder:
         requested: AbstractSet[str] | None = None,
         repeats: Callable[[str], bool] = lambda _: False,
         names: Mapping[str, tuple[NodeId, ...]] | None = None,
+        turn: int = 0,
+        turns: Mapping[NodeId, int] | None = None,
     ) -> None:
         self._registry = registry
         self._requested = requested
         self._repeats = repeats
         self._names = names or {}
+        self._turn = turn
+        self._turns = turns or {}
         self._packages = packages
         self._limits = limits
         self._nodes = dict(known)
@@ -129,7 +135,7 @@ class PlanBuilder:
             case Skip():
                 return _refusal(placed, FaultCode.BAD_OP, "/op", "only the engine skips a node")
             case Add(node=node):
-                parts = [self._guarded(part) for part in self._split(self._with_role(node))]
+                parts = [self._guarded(part) for part in self._split(self._completed(node))]
                 admissions = [self._offer_node(replace(placed, operation=Add(node=part)), part) for part in parts]
                 return Admission(
                     admitted=tuple(chain.from_iterable(admission.admitted for admission in admissions)),
@@ -160,6 +166,27 @@ class PlanBuilder:
         schema = role.result_schema if node.result_schema is None else node.result_schema
         return replace(node, tools=node.tools or tools_of_role(role, self._registry), result_schema=schema)
 
+    def _completed(self, node: Node) -> Node:
+        """Return the node with what follows from what its plan wrote."""
+        return self._after_file(self._with_role(node))
+
+    def _after_file(self, node: Node) -> Node:
+        """Return a node that names a file as one that waits for the file's node; those of earlier turns have ended."""
+        node = with_turn(node, self._turn_of)
+        maker = node_of(file_read_by(node) or "")
+        if maker is None:
+            return node
+        if maker not in self and (template := template_of(maker)) is not None and template in self._templates:
+            maker = template
+        waits = any(dependency.node == maker for dependency in node.depends_on)
+        if waits or self._turn_of(maker) < self._turn:
+            return node
+        # In front, as a written dependency would stand: so the same step is read again from how it is printed.
+        return replace(node, depends_on=(Dependency(node=maker), *node.depends_on))
+
+    def _turn_of(self, node: NodeId) -> int:
+        return self._turns.get(node, self._turn)
+
     def _guarded(self, node: Node) -> Node:
         if self._requested is None:
             return node
@@ -187,7 +214,7 @@ class PlanBuilder:
 
     def repeats(self, node: Node) -> bool:
         """Return whether the turn has exactly this node, or had it before it became a step of a package."""
-        node = self._with_role(node)
+        node = self._completed(node)
         if (step := self._steps_before.get(node.id)) is not None:
             return step.digest is None or step.digest == node.digest
         return node.id in self._added_before and self._nodes[node.id].digest == node.digest

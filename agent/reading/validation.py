@@ -10,7 +10,7 @@ from typing import TypeAlias, assert_never
 from agent.ids import NodeId
 from agent.limits import PlanLimits
 from agent.packing.script_checks import inputs_needed, script_issues, tool_calls
-from agent.plan.file_names import FILES_WRITE
+from agent.plan.file_names import FILES_WRITE, file_read_by, node_of
 from agent.plan.json_schema import argument_issues, model_schema_issues
 from agent.plan.json_values import truncated
 from agent.plan.operations import Node, NodeKind, canonical_json, references_of
@@ -218,4 +218,6 @@ def _names(registry: Registry, name: str) -> str:
 def place_of(node: Node, other: NodeId) -> str:
     """Return the JSON pointer of the first place where the node names `other`."""
     written = references_of(node)
-    return next((at for at, reference in references_in(written) if other in reference.nodes), "/depends_on")
+    of_file = node_of(file_read_by(node) or "") == other
+    named = (at for at, reference in references_in(written) if other in reference.nodes)
+    return next(named, "/args/name" if of_file else "/depends_on")

@@ -36,7 +36,7 @@ PATTERN_MEMORY = 8 * 1024 * 1024
 _NAME: Mapping[str, Json] = {
     "type": "string",
     "maxLength": 400,
-    "description": "As files_list shows it: TURN/NODE/NAME.",
+    "description": "As files_list shows it: TURN/NODE/NAME; a step of a plan may write NODE/NAME.",
 }
 _COUNT: Mapping[str, Json] = {"type": "integer", "minimum": 0, "maximum": 2**40}
 

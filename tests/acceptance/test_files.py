@@ -13,9 +13,9 @@ from bot.payloads import FILE_POST_ACTION, FILE_SHOW_ACTION, FILES_ACTION
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import Script
 from tests.acceptance.app_fixture import app_scene
-from tests.acceptance.assertions import answered_and_done
+from tests.acceptance.assertions import answered_and_done, states
 from tests.acceptance.forms import opened, text_of
-from tests.acceptance.plans import ANSWERS, ENDS, concludes, package, planned, results_told, tool
+from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, lines, package, planned, results_told, tool
 from tests.fakes.s3_server import s3_server
 
 
@@ -56,6 +56,52 @@ async def test_files_are_listed_searched_and_read_in_part(database_url: URL, tmp
     assert len(results["read"]["text"]) == 40
     assert results["read"]["next"] == 50
     assert len(json.dumps(results)) < 8_000
+
+
+IN_PYTHON = """
+slow = http_get(url="URL/slow")  # Ask
+
+def report(name):
+    tools.files_write(name="report.md", text=f"total of {name}")
+    return "written"
+
+make = report(name=slow.body.name)  # Make it
+head = files_head(name="make/report.md")  # Look
+"""
+
+LATE = """
+def main(inputs):
+    tools.files_write(name="report.md", text="total of %s" % inputs["name"])
+    return "written"
+"""
+
+
+@pytest.mark.parametrize("language", ["json", "python"])
+async def test_a_step_that_names_a_file_waits_for_the_step_that_makes_it(
+    language: str, database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        scene.effects.hold("slow")
+        url = scene.effects.url
+        # In JSON a step may name one that comes later.
+        written = lines(
+            [
+                tool("head", "files_head", {"name": "make/report.md"}),
+                fetch("slow", f"{url}/slow"),
+                package("make", LATE, inputs={"name": "${slow#/body/name}"}),
+            ]
+        )
+        plan = written if language == "json" else IN_PYTHON.replace("URL", url)
+        scene.model.add(Script(role="planner", answer=plan, times=1))
+        async with scene.asked("make a report") as observer:
+            await scene.effects.reached("slow")
+            await observer.until(lambda seen: "waits for" in states(seen).get("head", ""), "that it waits")
+            scene.effects.let_go("slow")
+            await observer.until(answered_and_done, "the answer")
+            assert set(states(observer)) == {"slow", "make", "head"}
+        results = results_told(scene.model.requests_of("conclude")[0])
+    assert results["head"]["text"] == "total of slow"
+    assert results["head"]["name"] == "1/make/report.md"
 
 
 LONG = "incident notes " * 40

@@ -24,7 +24,8 @@ from agent.packing.packing import (
 from agent.packing.script_checks import TOKENS_TO_REWRITE
 from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, nodes_added, operation_json
 from agent.reading.plan_file import read_plan
-from agent.tool import Colour, colour_of
+from agent.tool import Colour, Registry, colour_of
+from infra.tools.files import file_tools
 from tests.fakes.packing_plans import ASYNC, CALLING, REGISTRY, SCHEMA, plans, read, script, tool
 from tests.fakes.plans import json_lines
 
@@ -115,6 +116,18 @@ def test_step_that_takes_the_result_of_whichever_ran_stays_apart() -> None:
     plan = tool("a"), tool("b"), tool("c", value="${a|b#/n}"), tool("d", "c")
     assert fused(*plan) == []
     assert {*reasons(*plan).values()} == {Reason.CHOICE}
+
+
+def test_step_that_reads_a_file_by_its_name_and_the_one_that_makes_it_keep_their_ids() -> None:
+    registry = Registry([*REGISTRY, *file_tools(None)])
+    reads = tool("read", tool="files_read") | {"args": {"name": "1/make/report.md"}}
+    plan = [tool("a"), script("make", doc="${a}"), reads, script("use", doc="${read}"), script("end", doc="${use}")]
+    packed = pack(read(plan, registry), registry)
+    assert [str(fusion) for fusion in packed.fusions] == ["packed: a -> make", "packed: use -> end"]
+    assert {(split.before, split.after): split.reason for split in packed.splits} == {
+        ("make", "read"): Reason.FILE,
+        ("read", "use"): Reason.FILE,
+    }
 
 
 def test_end_of_a_chain_stays_apart_when_another_step_waits_for_its_failure() -> None:

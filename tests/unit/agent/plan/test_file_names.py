@@ -11,6 +11,7 @@ from agent.plan.file_names import (
     media_type_of,
     node_of,
     prefix_searched_by,
+    with_turn,
 )
 from agent.plan.operations import Node, NodeKind
 from sandbox.script import Json
@@ -72,6 +73,22 @@ def test_a_step_searches_the_files_whose_names_begin_as_its_plan_says(
 ) -> None:
     node = Node(id=NodeId("n"), kind=NodeKind.TOOL, title="", tool=ToolName(tool), args=args)
     assert prefix_searched_by(node) == prefix
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("a/r.txt", "7/a/r.txt"),
+        ("b/r.txt", "b/r.txt"),
+        ("1/a/r.txt", "1/a/r.txt"),
+        ("${a}/r.txt", "${a}/r.txt"),
+        ("a/b/c/d", "a/b/c/d"),
+        ("r.txt", "r.txt"),
+    ],
+)
+def test_a_file_that_is_named_without_its_turn_gets_that_of_its_node(name: str, whole: str) -> None:
+    node = Node(id=NodeId("n"), kind=NodeKind.TOOL, title="", tool=FILES_READ, args={"name": name, "limit": 5})
+    assert with_turn(node, lambda maker: 7 if maker == "a" else 0).args == {"name": whole, "limit": 5}
 
 
 def test_a_script_reads_no_file_by_its_inputs() -> None:

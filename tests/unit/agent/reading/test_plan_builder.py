@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from agent.ids import NodeId, ToolName
 from agent.limits import PlanLimits
 from agent.packing.packing import pack
-from agent.plan.operations import Add, Node, Operation, PackedStep, nodes_added
+from agent.plan.operations import Add, Node, On, Operation, PackedStep, nodes_added
 from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.stream_reader import read_plan_text
 from agent.reading.validation import Fault, FaultCode, fault_json
 from agent.roles import SubagentRole
 from agent.tool import Colour, Registry, asks_inside, colour_of
-from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_lines, json_values, places_in, plans
+from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_lines, json_values, places_in, plans, tool
 
 
 def fetch(id: str, *after: Any, **more: Any) -> Written:
@@ -396,3 +396,86 @@ def test_files_are_dependencies_and_the_same_subagent_again_is_no_fault() -> Non
     assert [edge.node for edge in nodes[NodeId("b")].depends_on] == ["a"]
     again = Checked([written], PlanBuilder(registry=ROLES, known=nodes, added_before={NodeId("b")}))
     assert (again.admitted, again.faults) == ([], [])
+
+
+NAME: dict[str, Any] = {"name": {"type": "string"}}
+FILES = Registry(
+    [
+        *REGISTRY,
+        *(tool(f"files_{name}", Colour.GREEN, NAME, "name") for name in ("read", "head")),
+        tool("files_grep", Colour.GREEN, {**NAME, "pattern": {"type": "string"}}, "name", "pattern"),
+    ]
+)
+
+
+def reads(id: str, name: str, *after: Any, by: str = "files_read", **more: Any) -> Written:
+    args = {"name": name, **({"pattern": "x"} if by == "files_grep" else {})}
+    return fetch(id, *after, **more) | {"tool": by, "args": args}
+
+
+def offered(*plan: Written, **more: Any) -> Checked:
+    settings: dict[str, Any] = {"known": {}, **more}
+    return Checked([*plan], PlanBuilder(registry=FILES, **settings))
+
+
+def edges(checked: Checked) -> dict[str, list[str]]:
+    return {node: [edge.node for edge in added.depends_on] for node, added in nodes_added(checked.admitted).items()}
+
+
+@pytest.mark.parametrize("by", ["files_read", "files_head", "files_grep"])
+def test_step_that_names_a_file_waits_for_the_files_node(by: str) -> None:
+    checked = offered(fetch("x"), package("a"), reads("b", "1/a/report.txt", "x", by=by))
+    assert (checked.faults, edges(checked)) == ([], {"x": [], "a": [], "b": ["a", "x"]})
+
+
+def test_file_may_be_named_without_its_turn() -> None:
+    nodes = known(package("old"), package("mine"))
+    turns = {NodeId("old"): 1, NodeId("mine"): 3}
+    plan = (reads("b", "mine/r.txt"), reads("c", "old/r.txt"), package("late"), reads("d", "late/r.txt"))
+    checked = offered(*plan, known=nodes, turn=3, turns=turns)
+    assert checked.faults == []
+    names = {name: node.args["name"] for name, node in nodes_added(checked.admitted).items() if node.args}
+    assert names == {"b": "3/mine/r.txt", "c": "1/old/r.txt", "d": "3/late/r.txt"}
+    assert edges(checked) == {"b": ["mine"], "c": [], "late": [], "d": ["late"]}
+
+
+def test_step_waits_for_a_file_whose_node_is_written_later() -> None:
+    checked = offered(reads("b", "1/a/report.txt"), package("a"))
+    assert (checked.faults, checked.ids) == ([], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("plan", "places"),
+    [
+        ([reads("b", "1/a/r.txt")], [(FaultCode.UNKNOWN_NODE, 1, "b", "/args/name")]),
+        ([reads("b", "1/b/r.txt")], [(FaultCode.SELF_DEPENDENCY, 1, "b", "/args/name")]),
+        ([reads("a", "1/b/r.txt"), reads("b", "1/a/r.txt")], [(FaultCode.CYCLE, 1, "a", "/depends_on")]),
+    ],
+    ids=["no such node", "its own", "each other's"],
+)
+def test_file_that_no_step_can_read_is_a_fault(plan: list[Written], places: list[Any]) -> None:
+    assert offered(*plan).places[:1] == places
+
+
+def test_file_of_a_packed_step_is_a_fault_that_names_the_package() -> None:
+    checked = offered(reads("c", "1/a/r.txt"), known=PACKED)
+    assert "inside the package" in checked.faults[0].message
+
+
+def test_file_of_an_item_is_waited_for_with_its_list() -> None:
+    each = fetch("each", for_each="${x}")
+    checked = offered(fetch("x"), each, reads("b", "1/each-0/each-0.json"))
+    assert (checked.faults, edges(checked)["b"]) == ([], ["each"])
+
+
+def test_an_edge_that_is_written_stays_the_only_one() -> None:
+    checked = offered(package("a"), reads("b", "1/a/r.txt", {"id": "a", "on": "finished"}))
+    (edge,) = nodes_added(checked.admitted)[NodeId("b")].depends_on
+    assert edge.on is On.FINISHED
+
+
+def test_reader_of_a_file_is_admitted_once_however_often_it_is_written() -> None:
+    nodes = dict(nodes_added(offered(package("a"), reads("b", "a/r.txt"), turn=2).admitted))
+    turns = dict.fromkeys(nodes, 2)
+    again = offered(reads("b", "a/r.txt"), known=nodes, added_before=nodes.keys(), turn=2, turns=turns)
+    assert (again.faults, again.admitted) == ([], [])

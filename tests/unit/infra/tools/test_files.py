@@ -78,9 +78,9 @@ class _Records:
         """Store a file; a tombstone keeps its size."""
         read = frozenset[Source]() if personal_to is None else {Source(tool=ToolName("read"), author=personal_to)}
         origin = FileOrigin(turn=1, node=NodeId(node), author=personal_to or ADA, personal=frozenset(read))
-        ref = await self.artifacts.put(THREAD, origin.path("a.txt"), text.encode(), "text/plain", origin)
+        ref = await self.artifacts.put(THREAD, "a.txt", text.encode(), "text/plain", origin)
         record = FileRecord(
-            name=ref.name,
+            name=origin.path("a.txt"),
             origin=origin,
             digest=ref.digest,
             size=ref.size,
