@@ -119,6 +119,8 @@ class Principals:
         self._api = api
         self._clock = clock
         self._answers: dict[Hashable, tuple[float, object]] = {}
+        #: Name -> the channel that had it when all were listed.
+        self._named: dict[str, ChannelId] = {}
         self._identity: Identity | None = None
         self._identifying = asyncio.Lock()
 
@@ -169,14 +171,30 @@ class Principals:
         return await self._remembered(("channel", channel), ask, max_age_seconds)
 
     async def channel_named(self, name: str) -> Channel | None:
-        """Return the channel of this name as of now, or None when there is none that the app can see."""
+        """Return the channel of this name as of now, or None when there is none that the app can see.
+
+        Slack lists channels some 20 times a minute, and shows a single one far more often: one that had the name is
+        looked at first.
+        """
+        known = self._named.get(name)
+        found = None if known is None else await self.channel(known)
+        if found is not None and found.name == name and not found.archived:
+            return found
         channels = self._api.objects(
             "conversations.list", "channels", types="public_channel,private_channel", exclude_archived=True
         )
-        async for found in channels:
-            if found.get("name") == name:
-                return _channel(found)
+        self._named.pop(name, None)
+        async for listed_one in channels:
+            if listed_one.get("name") == name:
+                channel = _channel(listed_one)
+                self._remember_name(channel)
+                return channel
         return None
+
+    def _remember_name(self, channel: Channel) -> None:
+        if len(self._named) >= _MOST_REMEMBERED:
+            self._named.clear()
+        self._named[channel.name] = channel.id
 
     async def channel_wanted(self, wanted: str) -> Channel | None:
         """Return the channel of this `#name` or id as of now, or None when there is none that the app can see."""

@@ -251,6 +251,21 @@ async def test_channel_is_closed_to_those_who_may_not_read_it(
     assert await caller.refused("slack_read_channel", author, channel=channel) == code
 
 
+async def test_channel_is_found_by_its_name_as_of_now_and_all_are_listed_once(caller: Caller) -> None:
+    channels = caller.people.workspace.backend.team.channels
+    posted = await caller.call("slack_post_message", channel="#incidents", text="one")
+    await caller.people.act("faults", method="conversations.list", error="ratelimited", times=1)
+    for text in ("two", "three"):
+        assert (await caller.call("slack_post_message", channel="#incidents", text=text))["channel"] == posted[
+            "channel"
+        ]
+    channels[posted["channel"]].name, channels["C0GENERAL"].name = "old-incidents", "incidents"
+    assert await caller.refused("slack_post_message", channel="#incidents", text="four") == "ratelimited"
+    assert (await caller.call("slack_post_message", channel="#incidents", text="four"))["channel"] == "C0GENERAL"
+    channels["C0GENERAL"].is_archived = True
+    assert await caller.refused("slack_post_message", channel="#incidents", text="five") == "channel_not_found"
+
+
 async def test_private_channel_is_open_to_its_members(caller: Caller) -> None:
     await caller.people.write("U0ADA", "leads", "for the leads")
     read = await caller.call("slack_read_channel", "U0GRACE", channel="#leads")
