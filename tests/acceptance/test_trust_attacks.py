@@ -104,9 +104,9 @@ async def _attacked(scene: AppScene, key: str, attack: Attack) -> Mapping[str, M
                 )
             gone = {call.value for call in calls}
             await observer.until(lambda seen, gone=gone: not gone & {one.value for one in open_calls(seen)}, "no card")
-        if shown:
-            await observer.until(lambda seen: _answers(seen) > answers, "the answer")
-        elif not attack.cards:
+            # Another item of a list may ask only now.
+            await observer.until(lambda seen: bool(open_calls(seen)) or _answers(seen) > answers, "the answer")
+        if not shown and not attack.cards:
             assert observer.says("Title of away", attack.told), observer.words()
         return shown
 
