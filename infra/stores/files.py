@@ -59,7 +59,7 @@ _log = logging.getLogger(__name__)
 # thread with thousands.
 _BEGIN = text("""
     WITH live AS (
-        SELECT sum(bytes) AS bytes, max(bytes) AS run_bytes, min(oldest) AS oldest, max(turn) AS turn FROM (
+        SELECT sum(bytes) AS bytes, max(bytes) AS run_bytes, min(oldest) AS oldest FROM (
             SELECT turn, sum(size) AS bytes, min(made_at) AS oldest FROM files
             WHERE tenant = :tenant AND thread = :thread AND evicted_at IS NULL GROUP BY turn
         ) AS runs
