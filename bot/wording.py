@@ -132,6 +132,7 @@ _FAILURES = {
     "git_failed": "git couldn't do that",
     "refused": "it was refused",
     "rate_limited": "it's asked too often just now",
+    "ratelimited": "Slack is asked too often just now",
     "no_account": "it needs the account of whoever asks, and can't ask for it there",
     "no_secret": "a credential of mine isn't where the configuration says",
     "unauthorized": "my credentials aren't accepted there",
@@ -900,6 +901,10 @@ def world_state(state: Mapping[str, Json]) -> str:
 
 def world_change(was: Mapping[str, Json], now: Mapping[str, Json]) -> str:
     """Return how what a call is about to change differs from before, a line for each part that does."""
+    if was.get("account") == now.get("account") and "read" in was and "unread" in now:
+        return f"{_unread(now)}. So I don't know whether it is still as it was."
+    if was.get("account") == now.get("account") and "unread" in was and "read" in now:
+        return f"I couldn't read it before. Now it reads:\n{world_state(now)}"
     before, after = _parts(was), _parts(now) if now else {}
     differing = {
         part: f"was {before.get(part, NOTHING_TO_SEE)}, is {after.get(part, NOTHING_TO_SEE)}"
@@ -907,6 +912,10 @@ def world_change(was: Mapping[str, Json], now: Mapping[str, Json]) -> str:
         if before.get(part) != after.get(part)
     }
     return _lines(differing) or "It reads as before, and the change was refused all the same."
+
+
+def _unread(state: Mapping[str, Json]) -> str:
+    return f"I couldn't read it: {failure(str(state.get('unread')))}"
 
 
 def _lines(parts: Mapping[str, str]) -> str:
@@ -920,7 +929,7 @@ def _parts(state: Mapping[str, Json]) -> dict[str, str]:
         rest = {key: value for key, value in state.items() if key != "account"}
         return {"runs as": runs_as(account)} | (_parts(rest) if rest else {})
     if "read" not in state:
-        return {"": f"I couldn't read it: {failure(str(state.get('unread')))}"}
+        return {"": _unread(state)}
     value = state["read"]
     if isinstance(value, Mapping) and value:
         return {name.replace("_", " "): _value(part) for name, part in value.items()}

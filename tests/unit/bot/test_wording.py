@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot import wording
-from sandbox.script import OutcomeKind
+from sandbox.script import Json, OutcomeKind
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -56,3 +56,26 @@ SANDBOX = {f"sandbox_{kind.value}" for kind in OutcomeKind if kind not in (Outco
 @pytest.mark.parametrize("word", sorted({*error_words(), *SANDBOX}))
 def test_every_failure_of_a_step_has_words_of_its_own(word: str) -> None:
     assert wording.failure(word) != wording.failure("a word that nobody has written")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        (
+            {"read": {"channel": "#ops"}},
+            {"unread": "ratelimited"},
+            "I couldn't read it: Slack is asked too often just now. So I don't know whether it is still as it was.",
+        ),
+        (
+            {"unread": "timeout"},
+            {"read": {"channel": "#ops"}},
+            "I couldn't read it before. Now it reads:\nchannel: #ops",
+        ),
+        ({"read": {"channel": "#ops"}}, {"read": {"channel": "#new"}}, "channel: was #ops, is #new"),
+    ],
+    ids=["unread now", "unread before", "read twice"],
+)
+def test_a_state_that_could_not_be_read_is_no_other_state(
+    was: Mapping[str, Json], now: Mapping[str, Json], told: str
+) -> None:
+    assert wording.world_change(was, now) == told
