@@ -558,7 +558,7 @@ QUESTIONS: dict[ApprovalKind, str] = {
 
 UNDOING: dict[Reversibility, str] = {
     Reversibility.REVERSIBLE: "Can be undone",
-    Reversibility.COMPENSABLE: "Can be made up for",
+    Reversibility.COMPENSABLE: "Can be undone, but leaves traces",
     Reversibility.FINAL: "*Can't be undone*",
 }
 """How a card says what becomes of a mistake."""

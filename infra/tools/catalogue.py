@@ -23,8 +23,8 @@ from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.calculate import calculate
 from infra.tools.clock import calculate_time, current_time
 from infra.tools.files import ThreadFiles, file_tools
+from infra.tools.git.catalogue import GIT_TOOLS, git_tools
 from infra.tools.git.settings import GitConfig, RepositoryConfig
-from infra.tools.git.tools import GIT_TOOLS, git_tools
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
 from infra.tools.kubernetes.catalogue import KUBERNETES_TOOLS, kubernetes_tools

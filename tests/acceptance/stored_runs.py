@@ -21,6 +21,7 @@ from sqlalchemy import URL, text
 
 from agent.approval import ApprovalKind
 from agent.ids import ApprovalId, ThreadId, thread_id
+from agent.tool import Reversibility
 from bot import wording
 from bot.cards.card import card
 from bot.elements import Rendered, rendered
@@ -212,7 +213,9 @@ _BEFORE_MENDING = {
     wording.QUESTIONS[ApprovalKind.UNKNOWN]: "I was interrupted while doing this and can't tell whether it happened. "
     "Please check, then tell me how to go on. This is what I had started:",
 }
+_BEFORE_AGENTS = {wording.UNDOING[Reversibility.COMPENSABLE]: "Can be made up for"}
 REWORDED: Mapping[str, Mapping[str, str]] = {
+    "0.1-before-agents": _BEFORE_AGENTS,
     "0.1-before-rooms": _BEFORE_ROOMS,
     "0.1-before-mending": _BEFORE_MENDING,
 }

@@ -162,7 +162,7 @@ async def test_the_card_says_what_becomes_of_a_mistake(database_url: URL, tmp_pa
             }
             assert {
                 "Can be undone",
-                "Can be made up for",
+                "Can be undone, but leaves traces",
                 "*Can't be undone*",
             } <= told
     stored = await rows(database_url, "SELECT tool, facts ->> 'reversibility' FROM approvals ORDER BY tool")

@@ -125,7 +125,7 @@ async def test_steps_of_different_tools_share_a_card_when_the_same_people_decide
             shown = json.dumps(observer.cards()[0].message["blocks"], ensure_ascii=False)
             assert "Title of open — slack_create_channel" in shown
             assert "name: new-one" in shown
-            assert "Can be made up for" in shown
+            assert "Can be undone, but leaves traces" in shown
             await press(scene, observer, "Grace", "decide_all_approved")
             await observer.until(answered_and_done, "the answer")
         assert "new-one" in json.dumps(await scene.people.dump())

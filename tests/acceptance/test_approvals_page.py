@@ -24,7 +24,7 @@ from tests.acceptance.test_approvals_freeze import command
 
 pytestmark = pytest.mark.browser
 
-ALWAYS = ("Approval needed", "Asked for by", "Who may decide", "Can be made up for")
+ALWAYS = ("Approval needed", "Asked for by", "Who may decide", "Can be undone, but leaves traces")
 """What each open card says."""
 
 

@@ -6,7 +6,7 @@ Every test runs once per dump in `data`. `stored_runs.py` describes the dumps, `
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +50,8 @@ ABOUT_CALLS = ("approve", "unknown", "item")
 SAYING_LESS = ("0.1-before-mending", "0.1-before-rooms")
 """Dumps from before a card about a call said more: each such card is edited once after an upgrade."""
 
-CURRENT = [name for name in dumps() if name not in SAYING_LESS]
-"""Dumps whose cards still look as they were posted."""
+LATER = [name for name in dumps() if name not in SAYING_LESS]
+"""Dumps whose cards still look as they were posted, but for the words of `REWORDED`."""
 
 
 @pytest.fixture(params=dumps())
@@ -157,7 +157,7 @@ async def test_open_cards_about_calls_keep_their_buttons_and_show_all_that_they_
             assert json.dumps(shown)[1:-1] in now
 
 
-@pytest.mark.parametrize("dump", CURRENT, indirect=True)
+@pytest.mark.parametrize("dump", LATER, indirect=True)
 @pytest.mark.parametrize("kind", ABOUT_CALLS)
 async def test_open_cards_about_calls_stay_as_they_were_posted_when_their_thread_is_published_again(
     dump: Dump, empty_database_url: URL, tmp_path: Path, kind: str
@@ -167,7 +167,17 @@ async def test_open_cards_about_calls_stay_as_they_were_posted_when_their_thread
         standing = await now.scene.people.messages(PLACE, thread_ts=now.run.thread_ts)
         assert now.run.cards
         told = {str(message["ts"]): told_blocks(message) for message in standing if message.get("blocks")}
-        assert [told[str(card["ts"])] for card in now.run.cards] == [told_blocks(card) for card in now.run.cards]
+        assert [told[str(card["ts"])] for card in now.run.cards] == [
+            reworded(told_blocks(card), dump) for card in now.run.cards
+        ]
+
+
+def reworded(blocks: Sequence[Mapping[str, Any]], dump: Dump) -> Sequence[Mapping[str, Any]]:
+    """Return the blocks in today's words."""
+    content = json.dumps(blocks)
+    for today, then in REWORDED.get(dump.name, {}).items():
+        content = content.replace(json.dumps(then)[1:-1], json.dumps(today)[1:-1])
+    return json.loads(content)
 
 
 async def published_again(url: URL, run: Parked) -> None:

@@ -21,9 +21,9 @@ from agent.plan.outcomes import Failed, Succeeded
 from agent.tool import CallContext, Colour, Tool, ToolError
 from agent.tools.call import call_tool
 from infra.tools.git import program
+from infra.tools.git.catalogue import READING, git_tools
 from infra.tools.git.changes import Change, File, changed
 from infra.tools.git.settings import GitConfig, RepositoryConfig
-from infra.tools.git.tools import READING, git_tools
 from infra.tools.secret import Secret
 from sandbox.script import Json
 from tests.fakes.git_repository import BareRepository

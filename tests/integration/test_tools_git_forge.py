@@ -17,8 +17,8 @@ from agent.preview import FilesPreview, previews
 from agent.tool import CallContext, Colour, Reversibility, Tool, TooLate, ToolError, WorldChanged
 from infra.dev.demo.forge import ForgeServer
 from infra.tools.git.branches import CALL_KEY
+from infra.tools.git.catalogue import READING, WRITING, git_tools
 from infra.tools.git.settings import GitConfig, RepositoryConfig
-from infra.tools.git.tools import READING, WRITING, git_tools
 from infra.tools.secret import Secret
 from sandbox.script import Json
 from tests.fakes.git_repository import BareRepository

@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from agent.plan.file_names import FILE_TOOLS
 from agent.tool import Colour
 from infra.tools.catalogue import TOOL_NAMES
-from infra.tools.git.tools import GIT_TOOLS
+from infra.tools.git.catalogue import GIT_TOOLS
 
 ServerName = NewType("ServerName", str)
 
